@@ -1,0 +1,41 @@
+/**
+ * Port: a private key that can be used but never seen. hsm/ implements it over PKCS#11.
+ */
+
+/** Kinds of CA key that can be generated, by the names operators use. */
+export const caKeyTypes = ['P-256', 'P-384', 'RSA-3072', 'RSA-4096'] as const;
+export type CaKeyType = (typeof caKeyTypes)[number];
+
+/** The signature algorithm a CA key of each kind signs with, by its name in RFC 5758 and RFC 4055. */
+export const signatureAlgorithmOf = {
+  'P-256': 'ecdsa-with-SHA256',
+  'P-384': 'ecdsa-with-SHA384',
+  'RSA-3072': 'sha256WithRSAEncryption',
+  'RSA-4096': 'sha256WithRSAEncryption',
+} as const satisfies Record<CaKeyType, string>;
+export type CaSignatureAlgorithm = (typeof signatureAlgorithmOf)[CaKeyType];
+
+export interface Signer {
+  /** SubjectPublicKeyInfo of the key (RFC 5280 section 4.1.2.7), DER. */
+  readonly publicKey: Uint8Array;
+  readonly algorithm: CaSignatureAlgorithm;
+  /**
+   * Signs to-be-signed bytes (DER). Returns the signature as the BIT STRING of a certificate carries it:
+   * a DER ECDSA-Sig-Value (RFC 3279 section 2.2.3), or the RSASSA-PKCS1-v1_5 octets.
+   * The caller verifies it before use.
+   * @throws SignerUnavailable when the key cannot be reached in time
+   */
+  sign(toBeSigned: Uint8Array): Promise<Uint8Array>;
+}
+
+/** The key is out of reach for now; the same request may succeed later. */
+export class SignerUnavailable extends Error {
+  override readonly name = 'SignerUnavailable';
+  /** Seconds after which another try makes sense. */
+  readonly retryAfter: number;
+
+  constructor(message: string, retryAfter = 10, options?: ErrorOptions) {
+    super(message, options);
+    this.retryAfter = retryAfter;
+  }
+}
