@@ -15,6 +15,13 @@ export const signatureAlgorithmOf = {
 } as const satisfies Record<CaKeyType, string>;
 export type CaSignatureAlgorithm = (typeof signatureAlgorithmOf)[CaKeyType];
 
+/** The hash inside each signature algorithm, by its OpenSSL name. */
+export const signatureHashOf = {
+  'ecdsa-with-SHA256': 'sha256',
+  'ecdsa-with-SHA384': 'sha384',
+  sha256WithRSAEncryption: 'sha256',
+} as const satisfies Record<CaSignatureAlgorithm, string>;
+
 export interface Signer {
   /** SubjectPublicKeyInfo of the key (RFC 5280 section 4.1.2.7), DER. */
   readonly publicKey: Uint8Array;

@@ -1,0 +1,151 @@
+/**
+ * Issues certificates in the order that loses nothing: record the intent, sign, check, record the certificate.
+ * A crash between any two steps leaves a record from which the same certificate can be finished or revoked.
+ */
+
+import type { CaCertificate } from './ca-chain.ts';
+import type { CertificatePlan } from './certificate-plan.ts';
+import { backdateSeconds, type Profile } from './certificate-profile.ts';
+import { digestOf } from './certificate-request.ts';
+import { checkCertificate } from './check-certificate.ts';
+import { CertificateComposer, type Validity } from './compose-certificate.ts';
+import { failpoint } from './failpoint.ts';
+import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance-ledger.ts';
+import { Refusal } from './refusal.ts';
+import { makeSerialNumber } from './serial-number.ts';
+import { signStructure } from './sign-structure.ts';
+import type { Signer } from './signer.ts';
+
+export interface Issued {
+  /** DER. */
+  readonly certificate: Uint8Array;
+  readonly serialNumber: string;
+  readonly notAfter: Date;
+  /** The same request was answered before; this is the same certificate. */
+  readonly repeated: boolean;
+}
+
+/** The clock stands where no certificate can be issued: before the CA began or at its end. */
+export class OutsideCaValidity extends Error {
+  override readonly name = 'OutsideCaValidity';
+}
+
+export interface CertificateAuthorityParts {
+  readonly issuer: CaCertificate;
+  readonly signer: Signer;
+  readonly ledger: IssuanceLedger;
+  /** First octet of every serial number, 1 to 127. */
+  readonly serialPrefix: number;
+  readonly clock?: () => Date;
+}
+
+export class CertificateAuthority {
+  readonly issuer: CaCertificate;
+  readonly #signer: Signer;
+  readonly #ledger: IssuanceLedger;
+  readonly #serialPrefix: number;
+  readonly #clock: () => Date;
+  readonly #composers = new Map<Profile, CertificateComposer>();
+
+  constructor(parts: CertificateAuthorityParts) {
+    this.issuer = parts.issuer;
+    this.#signer = parts.signer;
+    this.#ledger = parts.ledger;
+    this.#serialPrefix = parts.serialPrefix;
+    this.#clock = parts.clock ?? (() => new Date());
+  }
+
+  /**
+   * @throws Refusal credential-spent, key-in-use, subscriber-inactive
+   * @throws SignerUnavailable: the intent stays on record, and the same request finishes it later
+   */
+  async issue(plan: CertificatePlan): Promise<Issued> {
+    failpoint('decided');
+    const now = this.#clock();
+    const validity = this.#validity(plan.profile, now);
+    const serialNumber = makeSerialNumber(this.#serialPrefix);
+    const toBeSigned = this.#composer(plan.profile).compose(plan, serialNumber, validity);
+    const outcome = await this.#ledger.recordIntent({
+      issuer: this.issuer.id,
+      serialNumber,
+      toBeSigned,
+      publicKeyDigest: digestOf(plan.publicKey.subjectPublicKeyInfo),
+      profile: plan.profile.name,
+      ...(plan.subscriber === undefined ? {} : { subscriber: plan.subscriber }),
+      credential: plan.credential,
+      ...validity,
+      requestId: plan.requestId,
+      recordedAt: now,
+    });
+    failpoint('intent-recorded');
+    switch (outcome.kind) {
+      case 'refused':
+        throw new Refusal(outcome.code, outcome.reason);
+      case 'recorded':
+        return {
+          ...(await this.#complete(
+            { serialNumber, toBeSigned, notAfter: validity.notAfter },
+            plan,
+          )),
+          repeated: false,
+        };
+      case 'repeated':
+        return { ...(await this.#release(outcome.record, plan)), repeated: true };
+    }
+  }
+
+  /** @returns the record as it is now, or undefined if this CA knows no such serial number */
+  revoke(serialNumber: string, order: RevocationOrder): Promise<IssuanceRecord | undefined> {
+    return this.#ledger.revoke(this.issuer.id, serialNumber, order);
+  }
+
+  async #release(record: IssuanceRecord, plan: CertificatePlan): Promise<Omit<Issued, 'repeated'>> {
+    const { certificate, serialNumber, notAfter } = record;
+    return certificate ? { certificate, serialNumber, notAfter } : this.#complete(record, plan);
+  }
+
+  /** Signing the same to-be-signed octets a second time is harmless; only the certificate stored first is released. */
+  async #complete(
+    intent: Pick<IssuanceRecord, 'serialNumber' | 'toBeSigned' | 'notAfter'>,
+    { publicKey, requestId }: CertificatePlan,
+  ): Promise<Omit<Issued, 'repeated'>> {
+    const { serialNumber, toBeSigned, notAfter } = intent;
+    const signed = await signStructure(toBeSigned, this.#signer);
+    failpoint('signed');
+    checkCertificate(signed, { toBeSigned, serialNumber, publicKey }, this.issuer);
+    failpoint('certificate-checked');
+    const key = { issuer: this.issuer.id, serialNumber };
+    const certificate = await this.#ledger.recordCertificate(key, signed, this.#clock(), requestId);
+    failpoint('certificate-recorded');
+    return { certificate, serialNumber, notAfter };
+  }
+
+  #composer(profile: Profile): CertificateComposer {
+    let composer = this.#composers.get(profile);
+    if (!composer) {
+      composer = new CertificateComposer(profile, {
+        subject: this.issuer.subject,
+        keyIdentifier: this.issuer.keyIdentifier,
+        algorithm: this.#signer.algorithm,
+      });
+      this.#composers.set(profile, composer);
+    }
+    return composer;
+  }
+
+  /** Never before the issuer began, never beyond its end. */
+  #validity(profile: Profile, now: Date): Validity {
+    const { notBefore: begins, notAfter: ends } = this.issuer;
+    if (now < begins || now >= ends)
+      throw new OutsideCaValidity(
+        `The clock says ${now.toISOString()}, but the issuing CA is valid from ${begins.toISOString()} to ${ends.toISOString()}.`,
+      );
+    const second = Math.floor(now.getTime() / 1000);
+    const notBefore = new Date((second - backdateSeconds) * 1000);
+    const notAfter = new Date((second + profile.validitySeconds) * 1000);
+    return {
+      notBefore: notBefore < begins ? begins : notBefore,
+      notAfter: notAfter > ends ? ends : notAfter,
+    };
+  }
+}

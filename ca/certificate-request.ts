@@ -1,0 +1,215 @@
+/**
+ * PKCS#10 in (RFC 2986, RFC 7030 section 4.2.1). The proof of possession is checked here and only here.
+ */
+
+import { createHash, verify } from 'node:crypto';
+import { type DerElement, DerError, readDer, tags } from './der.ts';
+import { type NameAttribute, readName } from './distinguished-name.ts';
+import { readGeneralNames } from './general-names.ts';
+import { type PublicKey, readPublicKey } from './key-rules.ts';
+import { type ObjectIdentifier, octetsKey, oidName } from './object-identifiers.ts';
+import { malformed, Refusal } from './refusal.ts';
+
+export interface CertificateRequest {
+  /** Name, DER, as it stands in the request. */
+  readonly subject: Uint8Array;
+  readonly subjectAttributes: readonly NameAttribute[];
+  /** Requested subjectAltName in canonical text, sorted; empty when none was requested. */
+  readonly subjectAltNames: readonly string[];
+  readonly publicKey: PublicKey;
+  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal: the key's identity on record. */
+  readonly publicKeyDigest: string;
+}
+
+interface SignedRequest extends CertificateRequest {
+  readonly signed: Uint8Array;
+  readonly hash: string | null;
+  readonly signature: Uint8Array;
+}
+
+/**
+ * Reads one CertificationRequest and verifies that it was signed by the key it names.
+ * @param der exactly the request, DER
+ * @throws Refusal malformed-request, unsupported-key or bad-signature, each with its reason
+ */
+export async function parseCertificateRequest(der: Uint8Array): Promise<CertificateRequest> {
+  const request = readRequest(der);
+  await provePossessionOf(request);
+  return request;
+}
+
+function readRequest(der: Uint8Array): SignedRequest {
+  let outer: DerElement;
+  try {
+    outer = readDer(der);
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause;
+    throw malformed(`The certificate request is not DER: ${cause.message}.`, { cause });
+  }
+  const [info, algorithm, signature] = outer.children;
+  const [version, subject, key, attributes] = info?.children ?? [];
+  if (
+    outer.tag !== tags.sequence ||
+    outer.children.length !== 3 ||
+    info?.tag !== tags.sequence ||
+    algorithm?.tag !== tags.sequence ||
+    signature?.tag !== tags.bitString ||
+    version?.tag !== tags.integer ||
+    !subject ||
+    !key ||
+    info.children.length > 4
+  )
+    throw malformed('This is not a PKCS#10 certification request (RFC 2986 section 4).');
+  if (version.content.length !== 1 || version.content[0] !== 0)
+    throw malformed('The certification request is not version 1.');
+  if (signature.content[0] !== 0) throw malformed('The signature is not a whole number of octets.');
+  const publicKey = readPublicKey(key);
+  return {
+    subject: subject.bytes,
+    subjectAttributes: readName(subject),
+    subjectAltNames: readRequestedNames(readAttributes(attributes)),
+    publicKey,
+    publicKeyDigest: digestOf(key.bytes),
+    signed: info.bytes,
+    hash: hashOf(algorithm, publicKey),
+    signature: signature.content.subarray(1),
+  };
+}
+
+/** SHA-256 of a SubjectPublicKeyInfo, hexadecimal. */
+export function digestOf(subjectPublicKeyInfo: Uint8Array): string {
+  return createHash('sha256').update(subjectPublicKeyInfo).digest('hex');
+}
+
+/** Attributes by type, each at most once; the ones we know have exactly one value, others are ignored later. */
+function readAttributes(attributes: DerElement | undefined): Map<string, DerElement> {
+  const byType = new Map<string, DerElement>();
+  if (!attributes) return byType;
+  if (attributes.tag !== 0xa0) throw malformed('The attributes of the request are malformed.');
+  for (const attribute of attributes.children) {
+    const [type, values, surplus] = attribute.children;
+    const [value, second] = values?.children ?? [];
+    if (
+      attribute.tag !== tags.sequence ||
+      type?.tag !== tags.oid ||
+      values?.tag !== tags.set ||
+      surplus
+    )
+      throw malformed('An attribute of the request is malformed.');
+    const name = oidName(type.bytes) ?? octetsKey(type.bytes);
+    if (byType.has(name)) throw malformed(`The request has the attribute ${name} twice.`);
+    const known = oidName(type.bytes) !== undefined;
+    if (known && (!value || second))
+      throw malformed(`The attribute ${name} must have exactly one value.`);
+    byType.set(name, value ?? attribute);
+  }
+  refuseUnverifiedProofs(byType);
+  return byType;
+}
+
+/**
+ * These attributes state something that must be verified when present (RFC 7030 section 3.5, RFC 7894).
+ * A statement that nothing verifies must not look accepted.
+ */
+const proofs: readonly ObjectIdentifier[] = [
+  'challengePassword',
+  'otpChallenge',
+  'revocationChallenge',
+  'estIdentityLinking',
+];
+
+function refuseUnverifiedProofs(attributes: ReadonlyMap<string, DerElement>): void {
+  for (const proof of proofs)
+    if (attributes.has(proof))
+      throw malformed(
+        `The request carries ${proof}, which this server does not verify yet; leave it out and authenticate with HTTP Basic or a client certificate.`,
+      );
+}
+
+/** The subjectAltName asked for in extensionRequest (RFC 2985 section 5.4.2); other extensions are the profile's affair. */
+function readRequestedNames(attributes: ReadonlyMap<string, DerElement>): string[] {
+  const standard = attributes.get('extensionRequest');
+  if (standard && attributes.has('microsoftExtensionRequest'))
+    throw malformed('The request asks for extensions in two places.');
+  const extensions = standard ?? attributes.get('microsoftExtensionRequest');
+  if (!extensions) return [];
+  if (extensions.tag !== tags.sequence || extensions.children.length === 0)
+    throw malformed('The requested extensions are malformed.');
+  const seen = new Set<string>();
+  let names: string[] = [];
+  for (const extension of extensions.children) {
+    const [type, ...rest] = extension.children;
+    const value = rest.at(-1);
+    const critical = rest.length === 2 ? rest[0] : undefined;
+    if (
+      type?.tag !== tags.oid ||
+      value?.tag !== tags.octetString ||
+      rest.length > 2 ||
+      (critical && critical.tag !== tags.boolean)
+    )
+      throw malformed('A requested extension is malformed.');
+    const key = octetsKey(type.bytes);
+    if (seen.has(key)) throw malformed('The request asks for the same extension twice.');
+    seen.add(key);
+    if (oidName(type.bytes) === 'subjectAltName')
+      names = readGeneralNames(readInner(value.content));
+  }
+  return names;
+}
+
+function readInner(content: Uint8Array): DerElement {
+  try {
+    return readDer(content);
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause;
+    throw malformed(`A requested extension is not DER: ${cause.message}.`, { cause });
+  }
+}
+
+type SignatureRule = {
+  kind: PublicKey['kind'];
+  hash: string | null;
+  parameters: 'NULL' | 'absent';
+};
+
+/** Signature algorithms by which a request may be signed; SHA-1 and MD5 are not among them. */
+const signatureRules: Partial<Record<ObjectIdentifier, SignatureRule>> = {
+  sha256WithRSAEncryption: { kind: 'RSA', hash: 'sha256', parameters: 'NULL' },
+  sha384WithRSAEncryption: { kind: 'RSA', hash: 'sha384', parameters: 'NULL' },
+  sha512WithRSAEncryption: { kind: 'RSA', hash: 'sha512', parameters: 'NULL' },
+  'ecdsa-with-SHA256': { kind: 'EC', hash: 'sha256', parameters: 'absent' },
+  'ecdsa-with-SHA384': { kind: 'EC', hash: 'sha384', parameters: 'absent' },
+  'ecdsa-with-SHA512': { kind: 'EC', hash: 'sha512', parameters: 'absent' },
+  ed25519: { kind: 'Ed25519', hash: null, parameters: 'absent' },
+};
+
+function hashOf(algorithm: DerElement, key: PublicKey): string | null {
+  const [type, parameters, surplus] = algorithm.children;
+  const name = type && oidName(type.bytes);
+  const rule = name && signatureRules[name];
+  if (!rule || surplus)
+    throw malformed(
+      'The request is signed with an algorithm that is not accepted; use SHA-256, SHA-384 or SHA-512 with RSA or ECDSA, or Ed25519.',
+    );
+  if (rule.kind !== key.kind)
+    throw malformed('The signature algorithm of the request does not fit its public key.');
+  const wellFormed = rule.parameters === 'absent' ? !parameters : parameters?.tag === tags.null;
+  if (!wellFormed) throw malformed(`The parameters of ${name} must be ${rule.parameters}.`);
+  return rule.hash;
+}
+
+/** RFC 2986 section 4.2, RFC 7030 section 4.2.1. The slow arithmetic runs off the event loop. */
+async function provePossessionOf(request: SignedRequest): Promise<void> {
+  const { signed, hash, signature, publicKey } = request;
+  const holds = await new Promise<boolean>((resolve) => {
+    verify(hash, signed, { key: publicKey.key, dsaEncoding: 'der' }, signature, (error, verified) =>
+      // OpenSSL reports some malformed signatures as errors: they are as bad as wrong ones.
+      resolve(!error && verified),
+    );
+  });
+  if (!holds)
+    throw new Refusal(
+      'bad-signature',
+      'The request is not signed by the key that it names (proof of possession, RFC 7030 section 4.2.1).',
+    );
+}

@@ -1,0 +1,86 @@
+/**
+ * Distinguished names (RFC 5280 section 4.1.2.4) as far as a device needs them: read any, write few, compare two.
+ */
+
+import { type DerElement, encode, readDer, sameBytes, tags } from './der.ts';
+import { octetsKey, oid, oidName } from './object-identifiers.ts';
+import { malformed } from './refusal.ts';
+
+export interface NameAttribute {
+  /** The attribute type where it is one we know, else its DER octets in hexadecimal. */
+  readonly type: string;
+  readonly text: string;
+}
+
+const readableStrings = new Set<number>([tags.utf8String, tags.printableString, tags.ia5String]);
+const utf8 = new TextDecoder();
+
+/**
+ * Reads a Name, outermost first. Multi-valued RDNs keep their values side by side.
+ * @throws Refusal malformed-request on any string type but PrintableString, UTF8String and IA5String
+ */
+export function readName(name: DerElement): NameAttribute[] {
+  if (name.tag !== tags.sequence) throw malformed('The subject is not a Name.');
+  return name.children.flatMap((rdn) => {
+    if (rdn.tag !== tags.set || rdn.children.length === 0)
+      throw malformed('The subject has a malformed relative distinguished name.');
+    return rdn.children.map(readAttribute);
+  });
+}
+
+function readAttribute(attribute: DerElement): NameAttribute {
+  const [type, value, surplus] = attribute.children;
+  if (attribute.tag !== tags.sequence || !type || !value || surplus || type.tag !== tags.oid)
+    throw malformed('The subject has a malformed attribute.');
+  const known = oidName(type.bytes) ?? octetsKey(type.bytes);
+  if (!readableStrings.has(value.tag))
+    throw malformed(`The subject's ${known} is neither a PrintableString nor a UTF8String.`);
+  return { type: known, text: utf8.decode(value.content) };
+}
+
+/** What the subjects that we write can say. */
+export interface SubjectNames {
+  readonly commonName: string;
+  readonly serialNumber?: string | undefined;
+}
+
+/**
+ * Writes a subject: CN as UTF8String, serialNumber as the PrintableString it must be
+ * (RFC 5280 appendix A.1).
+ */
+export function encodeSubject(subject: SubjectNames): Uint8Array {
+  const rdns = [rdn(oid.commonName, tags.utf8String, subject.commonName)];
+  if (subject.serialNumber !== undefined)
+    rdns.push(rdn(oid.serialNumber, tags.printableString, subject.serialNumber));
+  return encode(tags.sequence, ...rdns);
+}
+
+function rdn(type: Uint8Array, tag: number, text: string): Uint8Array {
+  return encode(tags.set, encode(tags.sequence, type, encode(tag, Buffer.from(text, 'utf8'))));
+}
+
+/**
+ * Whether two Names (DER) are the same: octet for octet, or the same attributes in the same order with the same
+ * text in PrintableString or UTF8String (RFC 5280 section 7.1, without case folding: a device id is exact).
+ */
+export function sameName(a: Uint8Array, b: Uint8Array): boolean {
+  if (sameBytes(a, b)) return true;
+  const [one, other] = [readDer(a), readDer(b)];
+  if (one.children.length !== other.children.length) return false;
+  return one.children.every((rdn, i) => {
+    const [left, right] = [readRdn(rdn), readRdn(other.children[i])];
+    return left.length === right.length && left.every((entry, j) => entry === right[j]);
+  });
+}
+
+function readRdn(rdn: DerElement | undefined): string[] {
+  if (!rdn) return [];
+  return readName({ ...rdn, tag: tags.sequence, children: [rdn] })
+    .map(({ type, text }) => `${type}=${text}`)
+    .sort();
+}
+
+/** For sentences and logs: `commonName=device-1, serialNumber=42`. */
+export function describeName(attributes: readonly NameAttribute[]): string {
+  return attributes.map(({ type, text }) => `${type}=${text}`).join(', ');
+}

@@ -1,0 +1,55 @@
+/**
+ * SIGNED{} of X.509: sign, verify, assemble. Nothing signed leaves this file unverified.
+ */
+
+import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { signatureAlgorithmIdentifier } from './compose-certificate.ts';
+import { encode, encodeBitString, tags } from './der.ts';
+import { type Signer, signatureHashOf } from './signer.ts';
+
+/** The HSM returned octets that are not a signature by the CA's key: a fault to be looked into at once. */
+export class SignatureFault extends Error {
+  override readonly name = 'SignatureFault';
+}
+
+const publicKeys = new WeakMap<Signer, KeyObject>();
+
+function publicKeyOf(signer: Signer): KeyObject {
+  let key = publicKeys.get(signer);
+  if (!key) {
+    key = createPublicKey({ key: Buffer.from(signer.publicKey), format: 'der', type: 'spki' });
+    publicKeys.set(signer, key);
+  }
+  return key;
+}
+
+/**
+ * Signs to-be-signed octets and verifies the signature with the signer's public key.
+ * @returns SEQUENCE { toBeSigned, algorithm, BIT STRING }, DER
+ * @throws SignerUnavailable, SignatureFault
+ */
+export async function signStructure(toBeSigned: Uint8Array, signer: Signer): Promise<Uint8Array> {
+  const signature = await signer.sign(toBeSigned);
+  if (!(await isSignatureOf(signer, toBeSigned, signature)))
+    throw new SignatureFault(
+      'The signature does not verify with the CA public key; it is discarded.',
+    );
+  return encode(
+    tags.sequence,
+    toBeSigned,
+    signatureAlgorithmIdentifier(signer.algorithm),
+    encodeBitString(signature),
+  );
+}
+
+function isSignatureOf(signer: Signer, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    verify(
+      signatureHashOf[signer.algorithm],
+      data,
+      { key: publicKeyOf(signer), dsaEncoding: 'der' },
+      signature,
+      (error, verified) => resolve(!error && verified),
+    );
+  });
+}
