@@ -9,6 +9,7 @@ import { backdateSeconds, type Profile } from './certificate-profile.ts';
 import { digestOf } from './certificate-request.ts';
 import { checkCertificate } from './check-certificate.ts';
 import { CertificateComposer, type Validity } from './compose-certificate.ts';
+import { encode, tags } from './der.ts';
 import { failpoint } from './failpoint.ts';
 import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance-ledger.ts';
 import { Refusal } from './refusal.ts';
@@ -70,6 +71,7 @@ export class CertificateAuthority {
       serialNumber,
       toBeSigned,
       publicKeyDigest: digestOf(plan.publicKey.subjectPublicKeyInfo),
+      requestDigest: requestDigestOf(plan),
       profile: plan.profile.name,
       ...(plan.subscriber === undefined ? {} : { subscriber: plan.subscriber }),
       credential: plan.credential,
@@ -148,4 +150,16 @@ export class CertificateAuthority {
       notAfter: notAfter > ends ? ends : notAfter,
     };
   }
+}
+
+function requestDigestOf({
+  profile,
+  publicKey,
+  subject,
+  subjectAltNames,
+}: CertificatePlan): string {
+  const texts = [profile.name, ...subjectAltNames].map((text) =>
+    encode(tags.utf8String, Buffer.from(text)),
+  );
+  return digestOf(Buffer.concat([publicKey.subjectPublicKeyInfo, subject, ...texts]));
 }

@@ -76,9 +76,9 @@ function readRequest(der: Uint8Array): SignedRequest {
   };
 }
 
-/** SHA-256 of a SubjectPublicKeyInfo, hexadecimal. */
-export function digestOf(subjectPublicKeyInfo: Uint8Array): string {
-  return createHash('sha256').update(subjectPublicKeyInfo).digest('hex');
+/** SHA-256, hexadecimal. */
+export function digestOf(octets: Uint8Array): string {
+  return createHash('sha256').update(octets).digest('hex');
 }
 
 /** Attributes by type, each at most once; the ones we know have exactly one value, others are ignored later. */

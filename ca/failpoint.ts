@@ -11,7 +11,7 @@ export type Failpoint =
   | 'certificate-checked'
   | 'certificate-recorded';
 
-const armed = process.env['BESTOW_FAILPOINT'];
+const armed = process.env.BESTOW_FAILPOINT;
 
 export function failpoint(name: Failpoint): void {
   if (armed === name) process.kill(process.pid, 'SIGKILL');

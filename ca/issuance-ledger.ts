@@ -15,6 +15,8 @@ export interface Intent {
   readonly toBeSigned: Uint8Array;
   /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
   readonly publicKeyDigest: string;
+  /** What a repeated request is recognised by: key, subject and names; hexadecimal. */
+  readonly requestDigest: string;
   readonly profile: string;
   readonly subscriber?: string;
   readonly credential: Credential;
@@ -69,7 +71,7 @@ export interface RevocationOrder {
 export interface IssuanceLedger {
   /**
    * In one transaction: spends the credential, stores the intent, writes the audit entry.
-   * Nothing is stored unless the outcome is `recorded`.
+   * Nothing is stored unless the outcome is `recorded`, but that a refusal leaves its own audit entry.
    */
   recordIntent(intent: Intent): Promise<IntentOutcome>;
   /**

@@ -2,6 +2,8 @@
  * Port: a private key that can be used but never seen. hsm/ implements it over PKCS#11.
  */
 
+import { Unavailable } from './unavailable.ts';
+
 /** Kinds of CA key that can be generated, by the names operators use. */
 export const caKeyTypes = ['P-256', 'P-384', 'RSA-3072', 'RSA-4096'] as const;
 export type CaKeyType = (typeof caKeyTypes)[number];
@@ -35,14 +37,7 @@ export interface Signer {
   sign(toBeSigned: Uint8Array): Promise<Uint8Array>;
 }
 
-/** The key is out of reach for now; the same request may succeed later. */
-export class SignerUnavailable extends Error {
+/** The key is out of reach for now. */
+export class SignerUnavailable extends Unavailable {
   override readonly name = 'SignerUnavailable';
-  /** Seconds after which another try makes sense. */
-  readonly retryAfter: number;
-
-  constructor(message: string, retryAfter = 10, options?: ErrorOptions) {
-    super(message, options);
-    this.retryAfter = retryAfter;
-  }
 }

@@ -1,0 +1,28 @@
+import type { Certificate } from '../ca/certificate.ts';
+import type { Credential } from '../ca/certificate-plan.ts';
+import { Refusal } from '../ca/refusal.ts';
+import type { Device } from './device.ts';
+import type { EnrollmentRefusalCode } from './refusal.ts';
+import type { Tenant } from './tenant.ts';
+
+/** Who asks: a device that has proven to be itself. */
+export interface Caller {
+  readonly device: Device;
+  readonly tenant: Tenant;
+  readonly credential: Credential;
+  /** The TLS client certificate, where that was the proof. */
+  readonly certificate?: Certificate;
+  /** Set when the one-time password is spent: the digest of the only key that may still use it. */
+  readonly spentOn?: string;
+}
+
+/** Authenticated is not authorised: a known device may be barred. @throws Refusal device-blocked, tenant-suspended */
+export function requireActive(device: Device, tenant: Tenant): void {
+  if (device.status === 'blocked')
+    throw new Refusal<EnrollmentRefusalCode>('device-blocked', `Device ${device.id} is blocked.`);
+  if (tenant.suspended)
+    throw new Refusal<EnrollmentRefusalCode>(
+      'tenant-suspended',
+      `Tenant ${tenant.id} is suspended.`,
+    );
+}

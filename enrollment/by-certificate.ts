@@ -1,0 +1,61 @@
+import type { ClientCertificateValidator } from '../ca/client-certificate.ts';
+import { sameBytes } from '../ca/der.ts';
+import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
+import { Refusal } from '../ca/refusal.ts';
+import { type Caller, requireActive } from './authenticator.ts';
+import type { DeviceRegistry } from './device-registry.ts';
+import { type EnrollmentRefusalCode, unauthenticated } from './refusal.ts';
+
+export interface CertificateCredentials {
+  /** The TLS client certificate, DER. That the peer holds its key was proven in the handshake. */
+  readonly certificate: Uint8Array;
+  /** Label of the group whose path was called. */
+  readonly group?: string;
+}
+
+/** Knows devices by a certificate of our own. Asked anew at every request: a connection outlives a revocation. */
+export class CertificateAuthenticator {
+  readonly #validator: ClientCertificateValidator;
+  readonly #ledger: IssuanceLedger;
+  readonly #registry: DeviceRegistry;
+
+  constructor(
+    validator: ClientCertificateValidator,
+    ledger: IssuanceLedger,
+    registry: DeviceRegistry,
+  ) {
+    this.#validator = validator;
+    this.#ledger = ledger;
+    this.#registry = registry;
+  }
+
+  /** @throws Refusal unauthenticated, certificate-revoked, device-blocked, tenant-suspended */
+  async identify({ certificate: der, group }: CertificateCredentials): Promise<Caller> {
+    const verdict = this.#validator.validate(der, new Date());
+    if (!verdict.valid)
+      throw unauthenticated(`The client certificate is refused: ${verdict.reason}.`);
+    const { certificate, issuer } = verdict;
+    const { serialNumber } = certificate;
+    const record = await this.#ledger.find(issuer.id, serialNumber);
+    if (!record?.certificate || !sameBytes(record.certificate, der))
+      throw unauthenticated(`The client certificate ${serialNumber} is not on record.`);
+    if (record.revokedAt)
+      throw new Refusal<EnrollmentRefusalCode>(
+        'certificate-revoked',
+        `The certificate ${serialNumber} is revoked (${record.revocationReason ?? 'unspecified'}).`,
+      );
+    const known =
+      record.subscriber === undefined ? undefined : await this.#registry.find(record.subscriber);
+    if (!known) throw unauthenticated(`The client certificate ${serialNumber} is no device's.`);
+    const { device, tenant } = known;
+    if (group !== undefined && device.group !== group)
+      throw unauthenticated(`Device ${device.id} does not belong to the group ${group}.`);
+    requireActive(device, tenant);
+    return {
+      device,
+      tenant,
+      certificate,
+      credential: { kind: 'client-certificate', id: serialNumber },
+    };
+  }
+}

@@ -1,0 +1,36 @@
+import type { Device } from './device.ts';
+import type { Tenant } from './tenant.ts';
+
+export interface NewDevice {
+  readonly id: string;
+  readonly tenant: string;
+  /** Label; the tenant's first group when absent. */
+  readonly group?: string;
+  readonly serialNumber?: string;
+  readonly names: readonly string[];
+}
+
+export type Addition<T> =
+  | { readonly kind: 'added'; readonly value: T }
+  | { readonly kind: 'exists'; readonly value: T }
+  /** What it should belong to is not there, or belongs to another. */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** Port: which devices there are. storage/ implements it. */
+export interface DeviceRegistry {
+  add(device: NewDevice, by: string, at: Date): Promise<Addition<Device>>;
+  find(id: string): Promise<{ device: Device; tenant: Tenant } | undefined>;
+  list(filter: { tenant?: string; limit: number }): Promise<Device[]>;
+  /** @returns the device as it is now, or undefined if there is none */
+  setStatus(
+    id: string,
+    status: Device['status'],
+    by: string,
+    at: Date,
+  ): Promise<Device | undefined>;
+  /**
+   * Takes the device out of the registry: its passwords and its certificates (cessationOfOperation) are revoked, so
+   * that a later device of the same name does not inherit them. @returns false if there is none
+   */
+  remove(id: string, by: string, at: Date): Promise<boolean>;
+}

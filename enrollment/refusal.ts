@@ -1,0 +1,35 @@
+import { Refusal } from '../ca/refusal.ts';
+
+/** Why a caller who may be well-formed gets no certificate. */
+export type EnrollmentRefusalCode =
+  | 'unauthenticated'
+  | 'identity-mismatch'
+  | 'device-blocked'
+  | 'tenant-suspended'
+  | 'certificate-revoked'
+  | 'too-many-failures';
+
+/**
+ * Who asks is not known. The reason is for the log alone: unknown, wrong, spent and expired look alike outside.
+ */
+export function unauthenticated(reason: string): Refusal<EnrollmentRefusalCode> {
+  return new Refusal('unauthenticated', reason);
+}
+
+export function identityMismatch(reason: string): Refusal<EnrollmentRefusalCode> {
+  return new Refusal('identity-mismatch', reason);
+}
+
+/** Too many failed authentications from one source or for one credential. */
+export class TooManyFailures extends Refusal<EnrollmentRefusalCode> {
+  /** Seconds. */
+  readonly retryAfter: number;
+
+  constructor(retryAfter: number) {
+    super(
+      'too-many-failures',
+      'Too many failed authentications; wait before the next try, and check the device id and its password.',
+    );
+    this.retryAfter = retryAfter;
+  }
+}

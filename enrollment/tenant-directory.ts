@@ -1,0 +1,24 @@
+import type { Addition } from './device-registry.ts';
+import type { Group } from './group.ts';
+import type { Tenant } from './tenant.ts';
+
+export interface NewTenant {
+  readonly id: string;
+  readonly endpoints: readonly string[];
+  /** Label of its first group. */
+  readonly label: string;
+}
+
+/** Port: which tenants there are, and their groups. storage/ implements it. */
+export interface TenantDirectory {
+  add(tenant: NewTenant, by: string, at: Date): Promise<Addition<Tenant>>;
+  find(id: string): Promise<{ tenant: Tenant; groups: Group[] } | undefined>;
+  list(): Promise<Tenant[]>;
+  setEndpoints(
+    id: string,
+    endpoints: readonly string[],
+    by: string,
+    at: Date,
+  ): Promise<Tenant | undefined>;
+  groupOf(label: string): Promise<Group | undefined>;
+}

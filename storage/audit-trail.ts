@@ -1,0 +1,29 @@
+import type { Kysely } from 'kysely';
+import type { Database } from './database.ts';
+
+export interface AuditEntry {
+  readonly at: Date;
+  /** The device or the operator's account. */
+  readonly actor: string;
+  /** Noun and verb, such as `certificate.issued`. */
+  readonly action: string;
+  /** What was acted on: serial number, device id, credential id. */
+  readonly object: string;
+  readonly requestId?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** Writes one entry in the transaction of the change it reports: neither is ever there without the other. */
+export async function audit(transaction: Kysely<Database>, entry: AuditEntry): Promise<void> {
+  await transaction
+    .insertInto('audit_log')
+    .values({
+      at: entry.at.toISOString(),
+      actor: entry.actor,
+      action: entry.action,
+      object: entry.object,
+      request_id: entry.requestId ?? null,
+      details: JSON.stringify(entry.details ?? {}),
+    })
+    .execute();
+}

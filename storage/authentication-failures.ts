@@ -1,0 +1,74 @@
+/**
+ * Counters of failed authentications: per credential and source, per credential, per source, each in a window of time.
+ * They are kept in the database, so that they hold for all workers and outlive a restart and a re-issued password.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Kysely } from 'kysely';
+import type {
+  AuthenticationAttempt,
+  FailureLimits,
+} from '../enrollment/one-time-password-store.ts';
+import type { Database } from './database.ts';
+
+interface Bucket {
+  readonly name: string;
+  readonly limit: number;
+}
+
+/** User names are hashed: what was typed into that field may be a password. */
+function bucketsOf({ userName, source }: AuthenticationAttempt, limits: FailureLimits): Bucket[] {
+  const user = createHash('sha256').update(userName).digest('base64url').slice(0, 22);
+  return [
+    { name: `credential+source:${user}:${source}`, limit: limits.perCredentialAndSource },
+    { name: `credential:${user}`, limit: limits.perCredential },
+    { name: `source:${source}`, limit: limits.perSource },
+  ];
+}
+
+/** Seconds to wait, or undefined when the attempt may be looked at. */
+export async function pauseOf(
+  db: Kysely<Database>,
+  attempt: AuthenticationAttempt,
+  limits: FailureLimits,
+): Promise<number | undefined> {
+  const buckets = bucketsOf(attempt, limits);
+  const rows = await db
+    .selectFrom('authentication_failure')
+    .selectAll()
+    .where(
+      'bucket',
+      'in',
+      buckets.map(({ name }) => name),
+    )
+    .where('window_ends', '>', attempt.at.toISOString())
+    .execute();
+  const waits = rows
+    .filter((row) => row.failures >= (buckets.find(({ name }) => name === row.bucket)?.limit ?? 0))
+    .map((row) => Date.parse(row.window_ends) - attempt.at.getTime());
+  return waits.length === 0 ? undefined : Math.max(1, Math.ceil(Math.max(...waits) / 1000));
+}
+
+/** Adds one to each counter; a window that has ended begins anew. */
+export async function countFailure(
+  transaction: Kysely<Database>,
+  attempt: AuthenticationAttempt,
+  limits: FailureLimits,
+): Promise<void> {
+  const now = attempt.at.toISOString();
+  const window_ends = new Date(attempt.at.getTime() + limits.windowSeconds * 1000).toISOString();
+  await transaction.deleteFrom('authentication_failure').where('window_ends', '<=', now).execute();
+  await transaction
+    .insertInto('authentication_failure')
+    .values(
+      bucketsOf(attempt, limits).map(({ name }) => ({ bucket: name, failures: 1, window_ends })),
+    )
+    .onConflict((conflict) =>
+      conflict
+        .column('bucket')
+        .doUpdateSet(({ eb, ref }) => ({
+          failures: eb(ref('authentication_failure.failures'), '+', 1),
+        })),
+    )
+    .execute();
+}

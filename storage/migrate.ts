@@ -1,0 +1,53 @@
+/**
+ * Brings a database to the schema of this program; refuses one that a newer program has written.
+ */
+
+import { type Kysely, type Migration, Migrator } from 'kysely';
+import type { Database } from './database.ts';
+import * as registryAndLedger from './migrations/0001-registry-and-ledger.ts';
+
+const migrations: Record<string, Migration> = {
+  '0001-registry-and-ledger': registryAndLedger,
+};
+
+/** The database cannot be used by this program as it is. */
+export class SchemaError extends Error {
+  override readonly name = 'SchemaError';
+}
+
+function migratorOf(db: Kysely<Database>): Migrator {
+  return new Migrator({ db, provider: { getMigrations: async () => migrations } });
+}
+
+/** @throws SchemaError */
+export async function migrate(db: Kysely<Database>): Promise<void> {
+  await refuseNewerSchema(db);
+  const { error } = await migratorOf(db).migrateToLatest();
+  if (error)
+    throw new SchemaError('The database could not be brought up to date.', { cause: error });
+}
+
+/** @throws SchemaError unless the schema is exactly this program's */
+export async function requireCurrentSchema(db: Kysely<Database>): Promise<void> {
+  await refuseNewerSchema(db);
+  const pending = (await migratorOf(db).getMigrations()).filter(({ executedAt }) => !executedAt);
+  if (pending.length > 0)
+    throw new SchemaError(
+      `The database lacks ${pending.length} migration(s); start the server once, which brings it up to date.`,
+    );
+}
+
+async function refuseNewerSchema(db: Kysely<Database>): Promise<void> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some(({ name }) => name === 'kysely_migration')) return;
+  const applied = await db
+    .withTables<{ kysely_migration: { name: string } }>()
+    .selectFrom('kysely_migration')
+    .select('name')
+    .execute();
+  const unknown = applied.filter(({ name }) => !Object.hasOwn(migrations, name));
+  if (unknown.length > 0)
+    throw new SchemaError(
+      `The database was written by a newer version of Bestow (migration ${unknown[0]?.name}); use that version.`,
+    );
+}

@@ -1,0 +1,59 @@
+/** Rows into the values of the domain. */
+
+import type { Selectable } from 'kysely';
+import type { Credential } from '../ca/certificate-plan.ts';
+import type { IssuanceRecord, RevocationReason } from '../ca/issuance-ledger.ts';
+import type { Device } from '../enrollment/device.ts';
+import type { OneTimePassword } from '../enrollment/one-time-password.ts';
+import type { Tenant } from '../enrollment/tenant.ts';
+import type { DeviceTable, IssuanceTable, OneTimePasswordTable, TenantTable } from './database.ts';
+
+export function tenantOf(row: Selectable<Omit<TenantTable, 'created_at'>>): Tenant {
+  return { id: row.id, endpoints: JSON.parse(row.endpoints), suspended: row.suspended !== 0 };
+}
+
+export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at'>>): Device {
+  return {
+    id: row.id,
+    tenant: row.tenant,
+    group: row.device_group,
+    ...(row.serial_number === null ? {} : { serialNumber: row.serial_number }),
+    names: JSON.parse(row.names),
+    status: row.status === 'active' ? 'active' : 'blocked',
+  };
+}
+
+export function oneTimePasswordOf(
+  row: Selectable<Omit<OneTimePasswordTable, 'password_hash'>>,
+): OneTimePassword {
+  return {
+    id: row.id,
+    device: row.device,
+    state: row.state as OneTimePassword['state'],
+    createdAt: new Date(row.created_at),
+    expiresAt: new Date(row.expires_at),
+    ...(row.spent_at === null ? {} : { spentAt: new Date(row.spent_at) }),
+    ...(row.public_key_digest === null ? {} : { publicKeyDigest: row.public_key_digest }),
+  };
+}
+
+export function issuanceOf(row: Selectable<IssuanceTable>): IssuanceRecord {
+  return {
+    issuer: row.issuer,
+    serialNumber: row.serial_number,
+    toBeSigned: row.to_be_signed,
+    publicKeyDigest: row.public_key_digest,
+    profile: row.profile,
+    ...(row.subscriber === null ? {} : { subscriber: row.subscriber }),
+    credential: { kind: row.credential_kind as Credential['kind'], id: row.credential_id },
+    notBefore: new Date(row.not_before),
+    notAfter: new Date(row.not_after),
+    recordedAt: new Date(row.recorded_at),
+    ...(row.certificate === null ? {} : { certificate: row.certificate }),
+    ...(row.issued_at === null ? {} : { issuedAt: new Date(row.issued_at) }),
+    ...(row.revoked_at === null ? {} : { revokedAt: new Date(row.revoked_at) }),
+    ...(row.revocation_reason === null
+      ? {}
+      : { revocationReason: row.revocation_reason as RevocationReason }),
+  };
+}
