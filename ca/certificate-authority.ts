@@ -15,7 +15,7 @@ import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance
 import { Refusal } from './refusal.ts';
 import { makeSerialNumber } from './serial-number.ts';
 import { signStructure } from './sign-structure.ts';
-import type { Signer } from './signer.ts';
+import { type Signer, SignerUnavailable } from './signer.ts';
 
 export interface Issued {
   /** DER. */
@@ -62,6 +62,8 @@ export class CertificateAuthority {
    */
   async issue(plan: CertificatePlan): Promise<Issued> {
     failpoint('decided');
+    if (!this.#signer.available)
+      throw new SignerUnavailable('The CA key is out of reach; nothing was recorded or spent.');
     const now = this.#clock();
     const validity = this.#validity(plan.profile, now);
     const serialNumber = makeSerialNumber(this.#serialPrefix);

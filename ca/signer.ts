@@ -28,6 +28,8 @@ export interface Signer {
   /** SubjectPublicKeyInfo of the key (RFC 5280 section 4.1.2.7), DER. */
   readonly publicKey: Uint8Array;
   readonly algorithm: CaSignatureAlgorithm;
+  /** False while the key is known to be out of reach: then nothing is begun that only a signature can finish. */
+  readonly available: boolean;
   /**
    * Signs to-be-signed bytes (DER). Returns the signature as the BIT STRING of a certificate carries it:
    * a DER ECDSA-Sig-Value (RFC 3279 section 2.2.3), or the RSASSA-PKCS1-v1_5 octets.

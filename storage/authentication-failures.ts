@@ -64,11 +64,9 @@ export async function countFailure(
       bucketsOf(attempt, limits).map(({ name }) => ({ bucket: name, failures: 1, window_ends })),
     )
     .onConflict((conflict) =>
-      conflict
-        .column('bucket')
-        .doUpdateSet(({ eb, ref }) => ({
-          failures: eb(ref('authentication_failure.failures'), '+', 1),
-        })),
+      conflict.column('bucket').doUpdateSet(({ eb, ref }) => ({
+        failures: eb(ref('authentication_failure.failures'), '+', 1),
+      })),
     )
     .execute();
 }

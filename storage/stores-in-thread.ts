@@ -14,16 +14,20 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** @throws StorageUnavailable, SchemaError and what else keeps the database from being opened */
+/**
+ * @param fatal called when the thread ends by itself: what was opened here then answers no more
+ * @throws StorageUnavailable, SchemaError and what else keeps the database from being opened
+ */
 export async function openStoresInThread(
   config: StorageConfig,
   limits: FailureLimits,
+  fatal: (error: Error) => void,
 ): Promise<OpenStores> {
   const thread = new Worker(new URL('./storage-thread.ts', import.meta.url), {
     workerData: { config, limits },
   });
   await once(thread, 'message');
-  const connection = new ThreadConnection(thread);
+  const connection = new ThreadConnection(thread, fatal);
   return {
     ledger: connection.store('ledger'),
     devices: connection.store('devices'),
@@ -39,8 +43,11 @@ class ThreadConnection {
   #calls: StorageCall[] = [];
   #lastId = 0;
   #ended: Error | undefined;
+  #closing = false;
+  readonly #fatal: (error: Error) => void;
 
-  constructor(thread: Worker) {
+  constructor(thread: Worker, fatal: (error: Error) => void) {
+    this.#fatal = fatal;
     this.#thread = thread;
     thread.on('message', (answers: StorageAnswer[]) => {
       for (const answer of answers) this.#settle(answer);
@@ -67,6 +74,7 @@ class ThreadConnection {
 
   async close(): Promise<void> {
     if (this.#ended) return;
+    this.#closing = true;
     const exited = once(this.#thread, 'exit');
     this.#thread.postMessage('close');
     await exited;
@@ -99,7 +107,9 @@ class ThreadConnection {
   }
 
   #end(error: Error): void {
-    this.#ended ??= error;
+    if (this.#ended) return;
+    this.#ended = error;
+    if (!this.#closing) this.#fatal(error);
     for (const { reject } of this.#waiting.values())
       reject(new StorageUnavailable('The storage thread has ended.', 5, { cause: error }));
     this.#waiting.clear();

@@ -1,0 +1,139 @@
+import { Command } from 'commander';
+import {
+  checkDeviceId,
+  checkNames,
+  checkSerialNumber,
+  type Device,
+} from '../../enrollment/device.ts';
+import {
+  collect,
+  type DataOption,
+  type ListOptions,
+  operator,
+  withJson,
+  withStores,
+} from '../data.ts';
+import { conflict, notFound } from '../exit.ts';
+import { print, printFields, printJson, printTable } from '../print.ts';
+
+export function deviceCommand(): Command {
+  const device = new Command('device').description('the device registry');
+  withJson(device.command('add'))
+    .description('register a device')
+    .argument('<id>', 'its id: the CN of its certificates')
+    .option('--tenant <id>', 'its tenant', 'default')
+    .option('--group <label>', "its group; the tenant's first one when left out")
+    .option('--serial-number <text>', 'serialNumber attribute of its subject')
+    .option(
+      '--name <name>',
+      'a subject alternative name it may ask for: DNS:, IP:, URI: or email: (repeat)',
+      collect,
+    )
+    .action(add);
+  withJson(device.command('list'))
+    .description('list devices')
+    .option('--tenant <id>', 'of this tenant only')
+    .option('--limit <n>', 'at most this many', '100')
+    .action(list);
+  withJson(device.command('show')).description('show a device').argument('<id>').action(show);
+  withJson(device.command('block'))
+    .description('refuse a device everything until it is unblocked')
+    .argument('<id>')
+    .action((id, options) => setStatus(id, 'blocked', options));
+  withJson(device.command('unblock'))
+    .description('let a blocked device enroll again')
+    .argument('<id>')
+    .action((id, options) => setStatus(id, 'active', options));
+  withJson(device.command('remove'))
+    .description('take a device out of the registry and revoke its passwords and certificates')
+    .argument('<id>')
+    .action(remove);
+  return device;
+}
+
+interface AddOptions extends DataOption {
+  readonly tenant: string;
+  readonly group?: string;
+  readonly serialNumber?: string;
+  readonly name?: string[];
+  readonly json?: true;
+}
+
+async function add(id: string, options: AddOptions): Promise<void> {
+  const { tenant, group, serialNumber, name = [] } = options;
+  const device = {
+    id: checkDeviceId(id),
+    tenant,
+    ...(group === undefined ? {} : { group }),
+    ...(serialNumber === undefined ? {} : { serialNumber: checkSerialNumber(serialNumber) }),
+    names: checkNames(name),
+  };
+  const outcome = await withStores(options, ({ devices }) =>
+    devices.add(device, operator(), new Date()),
+  );
+  if (outcome.kind === 'refused') throw notFound(outcome.reason);
+  if (outcome.kind === 'exists')
+    throw conflict(`Device ${id} is registered already, in tenant ${outcome.value.tenant}.`);
+  if (options.json) printJson(outcome.value);
+  else print(`Device ${id} is registered in tenant ${tenant}, group ${outcome.value.group}.`);
+}
+
+async function list(options: ListOptions & { tenant?: string }): Promise<void> {
+  const devices = await withStores(options, (stores) =>
+    stores.devices.list({
+      ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
+      limit: Number(options.limit),
+    }),
+  );
+  if (options.json) printJson(devices);
+  else
+    printTable(
+      devices.map(({ id, tenant, group, status, serialNumber, names }) => ({
+        id,
+        tenant,
+        group,
+        status,
+        serialNumber,
+        names,
+      })),
+      'There are no devices.',
+    );
+}
+
+async function show(id: string, options: DataOption & { json?: true }): Promise<void> {
+  const found = await withStores(options, async ({ devices, ledger }) => {
+    const known = await devices.find(id);
+    return known && { ...known, certificates: await ledger.list({ subscriber: id, limit: 20 }) };
+  });
+  if (!found) throw notFound(`There is no device ${id}.`);
+  const { device, tenant, certificates } = found;
+  const shown = {
+    ...device,
+    endpoints: tenant.endpoints,
+    certificates: certificates.map(({ serialNumber }) => serialNumber),
+  };
+  if (options.json) printJson(shown);
+  else printFields(shown);
+}
+
+async function setStatus(
+  id: string,
+  status: Device['status'],
+  options: DataOption & { json?: true },
+): Promise<void> {
+  const device = await withStores(options, ({ devices }) =>
+    devices.setStatus(id, status, operator(), new Date()),
+  );
+  if (!device) throw notFound(`There is no device ${id}.`);
+  if (options.json) printJson(device);
+  else print(`Device ${id} is ${status}.`);
+}
+
+async function remove(id: string, options: DataOption & { json?: true }): Promise<void> {
+  const removed = await withStores(options, ({ devices }) =>
+    devices.remove(id, operator(), new Date()),
+  );
+  if (!removed) throw notFound(`There is no device ${id}.`);
+  if (options.json) printJson({ id, removed });
+  else print(`Device ${id} is removed; its one-time passwords and certificates are revoked.`);
+}

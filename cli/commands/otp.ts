@@ -1,0 +1,119 @@
+import { Command } from 'commander';
+import { parseDuration } from '../../ca/certificate-profile.ts';
+import { checkDeviceId } from '../../enrollment/device.ts';
+import {
+  hashOneTimePassword,
+  makeCredentialId,
+  makeOneTimePassword,
+} from '../../enrollment/one-time-password.ts';
+import { type Config, readSecret } from '../../server/config.ts';
+import type { Stores } from '../../storage/stores.ts';
+import { type DataOption, type ListOptions, operator, withJson, withStores } from '../data.ts';
+import { conflict, notFound } from '../exit.ts';
+import { print, printFields, printJson, printTable } from '../print.ts';
+
+export function otpCommand(): Command {
+  const otp = new Command('otp').description('one-time passwords');
+  withJson(otp.command('create'))
+    .description('make a one-time password for a device and print it, once')
+    .requiredOption('--device <id>', 'the device; it is registered if it is new')
+    .option('--tenant <id>', 'the tenant of a new device', 'default')
+    .option('--ttl <duration>', 'how long it can be used, such as 24h', '24h')
+    .action(create);
+  withJson(otp.command('list'))
+    .description('list one-time passwords, newest first')
+    .option('--device <id>', 'of this device only')
+    .option('--limit <n>', 'at most this many', '100')
+    .action(list);
+  withJson(otp.command('revoke'))
+    .description('make an unused one-time password worthless')
+    .argument('<id>', 'its id, as `otp list` shows it')
+    .action(revoke);
+  return otp;
+}
+
+export interface CreatedOneTimePassword {
+  readonly id: string;
+  readonly device: string;
+  readonly tenant: string;
+  readonly password: string;
+  readonly expiresAt: string;
+}
+
+/** Makes and stores a one-time password; registers the device if it is new. @throws CommandError, TypeError */
+export async function createOneTimePassword(
+  { devices, oneTimePasswords }: Stores,
+  config: Config,
+  order: { device: string; tenant: string; ttl: string },
+): Promise<CreatedOneTimePassword> {
+  const now = new Date();
+  const expiresAt = new Date(now.getTime() + parseDuration(order.ttl) * 1000);
+  const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
+  const id = checkDeviceId(order.device);
+  const added = await devices.add({ id, tenant: order.tenant, names: [] }, operator(), now);
+  if (added.kind === 'refused') throw notFound(added.reason);
+  const device = added.value;
+  if (device.tenant !== order.tenant)
+    throw conflict(`Device ${id} belongs to tenant ${device.tenant}, not ${order.tenant}.`);
+  const password = makeOneTimePassword();
+  const credential = makeCredentialId();
+  await oneTimePasswords.create({
+    id: credential,
+    device: id,
+    passwordHash: hashOneTimePassword(password, pepper),
+    createdAt: now,
+    expiresAt,
+    by: operator(),
+  });
+  return {
+    id: credential,
+    device: id,
+    tenant: device.tenant,
+    password,
+    expiresAt: expiresAt.toISOString(),
+  };
+}
+
+async function create(
+  options: DataOption & { device: string; tenant: string; ttl: string; json?: true },
+): Promise<void> {
+  const created = await withStores(options, (stores, config) =>
+    createOneTimePassword(stores, config, options),
+  );
+  if (options.json) return printJson(created);
+  printFields({ ...created });
+  print(
+    'The password is shown this once. The device sends it as HTTP Basic password, with its id as user name.',
+  );
+}
+
+async function list(options: ListOptions & { device?: string }): Promise<void> {
+  const passwords = await withStores(options, ({ oneTimePasswords }) =>
+    oneTimePasswords.list({
+      ...(options.device === undefined ? {} : { device: options.device }),
+      limit: Number(options.limit),
+    }),
+  );
+  const now = new Date();
+  const rows = passwords.map(({ id, device, state, createdAt, expiresAt, spentAt }) => ({
+    id,
+    device,
+    state: state === 'unused' && expiresAt <= now ? 'expired' : state,
+    createdAt,
+    expiresAt,
+    spentAt,
+  }));
+  if (options.json) printJson(rows);
+  else printTable(rows, 'There are no one-time passwords.');
+}
+
+async function revoke(id: string, options: DataOption & { json?: true }): Promise<void> {
+  const password = await withStores(options, ({ oneTimePasswords }) =>
+    oneTimePasswords.revoke(id, operator(), new Date()),
+  );
+  if (!password) throw notFound(`There is no one-time password ${id}.`);
+  if (password.state === 'spent')
+    throw conflict(`The one-time password ${id} is spent; revoke the certificate it gave instead.`);
+  if (options.json) printJson({ id, device: password.device, state: password.state });
+  else print(`The one-time password ${id} of device ${password.device} is revoked.`);
+}

@@ -1,0 +1,49 @@
+/** What commands share: the data directory, its stores, who acts. */
+
+import { userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { type Config, loadConfig } from '../server/config.ts';
+import { type OpenStores, openStores } from '../storage/stores.ts';
+
+export interface DataOption {
+  readonly data: string;
+}
+
+export interface ListOptions extends DataOption {
+  readonly json?: true;
+  readonly limit: string;
+}
+
+/** Adds --data to a command. */
+export function withData(command: Command): Command {
+  return command.option('--data <dir>', 'data directory', process.env.BESTOW_DATA ?? './data');
+}
+
+/** Adds --data and --json. */
+export function withJson(command: Command): Command {
+  return withData(command).option('--json', 'print JSON');
+}
+
+/** Opens the stores for one command, beside a server that may be running on them. */
+export async function withStores<T>(
+  { data }: DataOption,
+  work: (stores: OpenStores, config: Config) => Promise<T>,
+): Promise<T> {
+  const config = loadConfig(data);
+  const stores = await openStores(config.storage, config.est.failures);
+  try {
+    return await work(stores, config);
+  } finally {
+    await stores.close();
+  }
+}
+
+/** The account that runs the command, for the audit log. */
+export function operator(): string {
+  return `operator:${userInfo().username}`;
+}
+
+/** Collects an option that may be given several times. */
+export function collect(value: string, previous: string[] = []): string[] {
+  return [...previous, value];
+}

@@ -1,0 +1,15 @@
+import type { CaCertificate } from '../ca/ca-chain.ts';
+import { type CaKeyType, caKeyTypes, signatureAlgorithmOf } from '../ca/signer.ts';
+
+const curveNames: Readonly<Record<string, CaKeyType>> = { prime256v1: 'P-256', secp384r1: 'P-384' };
+
+/** What a signer for this CA has to be: its public key and the algorithm it signs with. @throws Error */
+export function caKeyOf({ x509, subjectPublicKeyInfo: publicKey }: CaCertificate) {
+  const { asymmetricKeyType, asymmetricKeyDetails: details } = x509.publicKey;
+  const type =
+    asymmetricKeyType === 'rsa'
+      ? caKeyTypes.find((known) => known === `RSA-${details?.modulusLength}`)
+      : curveNames[details?.namedCurve ?? ''];
+  if (!type) throw new Error('The CA certificate has a key of a kind that is not supported.');
+  return { publicKey, algorithm: signatureAlgorithmOf[type] };
+}

@@ -1,0 +1,263 @@
+/**
+ * The configuration file `bestow.yaml` of a data directory: read, checked whole, with every problem named.
+ * Each stanza's type belongs to the folder that uses it. Secrets are referred to, never written here.
+ */
+
+import { readFileSync, statSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { endpointCarriers, type ProfileConfig, parseDuration } from '../ca/certificate-profile.ts';
+import { defaultEndpointArc } from '../ca/extensions/upstream-endpoints.ts';
+import type { FailureLimits } from '../enrollment/one-time-password-store.ts';
+import type { TokenConfig } from '../hsm/token-config.ts';
+import type { StorageConfig } from '../storage/stores.ts';
+import type { ListenerLimits } from './listener.ts';
+
+export const configFile = 'bestow.yaml';
+
+const duration = z
+  .string()
+  .refine((text) => /^\d{1,6}[smhd]$/.test(text), 'must be a number and s, m, h or d, such as 90d');
+const secret = z
+  .union([z.strictObject({ file: z.string() }), z.strictObject({ env: z.string() })])
+  .describe('`{ file: PATH }` (mode 0600) or `{ env: NAME }`.');
+const listenSyntax = /^(\[[0-9a-fA-F:.]+\]|[^:\s[\]]*):\d{1,5}$/;
+const milliseconds = z.int().min(100).max(600_000);
+
+export const configSchema = z.strictObject({
+  est: z.strictObject({
+    listen: z
+      .string()
+      .regex(listenSyntax, 'must be HOST:PORT, such as 127.0.0.1:8443')
+      .describe(
+        'Address of the EST listener, `HOST:PORT`; port 0 picks a free one, an empty host means all.',
+      ),
+    workers: z
+      .union([z.literal('auto'), z.int().min(1).max(256)])
+      .default('auto')
+      .describe('Processes that serve EST; `auto` means one for each processor.'),
+    limits: z
+      .strictObject({
+        connections: z.int().min(1).default(2000).describe('Connections at once, for each worker.'),
+        handshakeTimeout: milliseconds
+          .default(10_000)
+          .describe('Milliseconds for the TLS handshake.'),
+        headersTimeout: milliseconds
+          .default(10_000)
+          .describe('Milliseconds for the head of a request.'),
+        requestTimeout: milliseconds.default(30_000).describe('Milliseconds for a whole request.'),
+        keepAliveTimeout: milliseconds
+          .default(15_000)
+          .describe('Milliseconds a connection may idle.'),
+      })
+      .prefault({}),
+    failures: z
+      .strictObject({
+        perCredentialAndSource: z.int().min(1).default(5),
+        perCredential: z.int().min(1).default(100),
+        perSource: z.int().min(1).default(100),
+        window: duration.default('15m').describe('Time after which failures are forgotten.'),
+      })
+      .prefault({})
+      .describe('Failed authentications after which a credential or source has to wait.'),
+  }),
+  hsm: z.strictObject({
+    module: z.string().describe('Path of the PKCS#11 library.'),
+    token: z.string().describe('Label of the token.'),
+    key: z.string().default('issuing').describe('CKA_LABEL of the issuing CA key.'),
+    pin: secret.describe('The user PIN: `{ file: PATH }` (mode 0600) or `{ env: NAME }`.'),
+    environment: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe('Variables the library reads, such as SOFTHSM2_CONF.'),
+    deadline: milliseconds
+      .optional()
+      .describe('Milliseconds one signature may take; default 5000.'),
+    sessions: z.int().min(1).max(64).optional().describe('PKCS#11 sessions kept open; default 4.'),
+    probeInterval: milliseconds
+      .optional()
+      .describe('Milliseconds between test signatures; default 5000.'),
+  }),
+  storage: z
+    .strictObject({
+      sqlite: z.string().default('bestow.db').describe('Path of the SQLite database.'),
+      busyTimeout: milliseconds
+        .default(5000)
+        .describe("Milliseconds to wait for another process's lock."),
+    })
+    .prefault({}),
+  oneTimePasswords: z
+    .strictObject({
+      pepper: secret.prefault({ file: 'secrets/one-time-password-pepper' }),
+    })
+    .prefault({})
+    .describe('The key one-time passwords are hashed under, kept apart from the database.'),
+  profiles: z
+    .strictObject({
+      device: z
+        .strictObject({
+          validity: duration.default('90d').describe('How long device certificates are valid.'),
+          endpoints: z
+            .enum(endpointCarriers)
+            .default('extension')
+            .describe(
+              'Where the upstream endpoints stand: `extension`, `extension-and-sia` or `none`.',
+            ),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  endpointArc: z
+    .string()
+    .regex(/^[0-2](\.(0|[1-9]\d*)){2,}$/, 'must be a dotted object identifier')
+    .default(defaultEndpointArc)
+    .describe('Arc of the endpoint extension (`.1`) and access method (`.2`).'),
+  serialPrefix: z
+    .int()
+    .min(1)
+    .max(127)
+    .default(1)
+    .describe(
+      'First octet of serial numbers; another one for each node that issues under the same CA.',
+    ),
+  log: z
+    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .prefault({}),
+});
+
+/** A checked configuration, with all paths absolute. */
+export interface Config {
+  readonly directory: string;
+  readonly est: {
+    readonly listen: { readonly host: string; readonly port: number };
+    readonly workers: number | 'auto';
+    readonly limits: ListenerLimits;
+    readonly failures: FailureLimits;
+  };
+  readonly hsm: TokenConfig;
+  readonly storage: StorageConfig;
+  readonly pepper: SecretReference;
+  readonly profiles: { readonly device: ProfileConfig };
+  readonly endpointArc: string;
+  readonly serialPrefix: number;
+  readonly log: { readonly level: string };
+}
+
+export type SecretReference = { readonly file: string } | { readonly env: string };
+
+/** The configuration cannot be used; each problem is a sentence with its path. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(file: string, problems: readonly string[]) {
+    super(`${file} cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.problems = problems;
+  }
+}
+
+/** @throws ConfigError */
+export function loadConfig(directory: string): Config {
+  const file = join(resolve(directory), configFile);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(file, [
+      `it cannot be read (${(cause as NodeJS.ErrnoException).code}); \`bestow init\` makes a data directory`,
+    ]);
+  }
+  const document = parseDocument(text);
+  if (document.errors.length > 0)
+    throw new ConfigError(
+      file,
+      document.errors.map(({ message }) => message.split('\n')[0] ?? message),
+    );
+  const parsed = configSchema.safeParse(document.toJS());
+  if (!parsed.success)
+    throw new ConfigError(
+      file,
+      parsed.error.issues.map(
+        ({ path, message }) => `${path.join('.') || 'top level'}: ${message}`,
+      ),
+    );
+  return resolvePaths(parsed.data, resolve(directory));
+}
+
+function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Config {
+  const at = (path: string) => (isAbsolute(path) ? path : join(directory, path));
+  const secretAt = (reference: SecretReference): SecretReference =>
+    'file' in reference ? { file: at(reference.file) } : reference;
+  const { listen, failures, ...est } = data.est;
+  const { window, ...counts } = failures;
+  const { environment, ...hsm } = data.hsm;
+  const softHsmConf = environment?.SOFTHSM2_CONF;
+  return {
+    directory,
+    est: {
+      ...est,
+      listen: parseListen(listen),
+      failures: { ...counts, windowSeconds: parseDuration(window) },
+    },
+    hsm: {
+      ...withoutUndefined(hsm),
+      module: at(hsm.module),
+      pin: secretAt(hsm.pin),
+      ...(environment
+        ? {
+            environment: softHsmConf
+              ? { ...environment, SOFTHSM2_CONF: at(softHsmConf) }
+              : environment,
+          }
+        : {}),
+    },
+    storage: { ...data.storage, sqlite: at(data.storage.sqlite) },
+    pepper: secretAt(data.oneTimePasswords.pepper),
+    profiles: data.profiles,
+    endpointArc: data.endpointArc,
+    serialPrefix: data.serialPrefix,
+    log: data.log,
+  };
+}
+
+function parseListen(listen: string): Config['est']['listen'] {
+  const colon = listen.lastIndexOf(':');
+  const port = Number(listen.slice(colon + 1));
+  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port };
+}
+
+/** The same configuration with another `est.listen`. @throws ConfigError */
+export function withListen(config: Config, listen: string): Config {
+  if (!listenSyntax.test(listen) || parseListen(listen).port > 65_535)
+    throw new ConfigError('--listen', [`"${listen}" is not HOST:PORT, such as 127.0.0.1:8443`]);
+  return { ...config, est: { ...config.est, listen: parseListen(listen) } };
+}
+
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+function withoutUndefined<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as Defined<T>;
+}
+
+/**
+ * Reads a secret by its reference.
+ * @throws Error with a sentence when it is missing, empty, or in a file that others can read
+ */
+export function readSecret(reference: SecretReference, what: string): string {
+  if ('env' in reference) {
+    const value = process.env[reference.env];
+    if (!value)
+      throw new Error(
+        `The ${what} is to be in the environment variable ${reference.env}, which is empty.`,
+      );
+    return value;
+  }
+  if (statSync(reference.file).mode & 0o077)
+    throw new Error(
+      `The ${what} file ${reference.file} can be read by others; run chmod 600 on it.`,
+    );
+  const value = readFileSync(reference.file, 'utf8').trim();
+  if (!value) throw new Error(`The ${what} file ${reference.file} is empty.`);
+  return value;
+}

@@ -1,0 +1,48 @@
+/** What stands where in a data directory. */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CaChain, readCaChain } from '../ca/ca-chain.ts';
+
+export function dataPaths(directory: string) {
+  const at = (...parts: string[]) => join(directory, ...parts);
+  return {
+    root: at('ca', 'root.pem'),
+    issuing: at('ca', 'issuing.pem'),
+    serverKey: at('tls', 'server-key.pem'),
+    serverChain: at('tls', 'server.pem'),
+    softHsm: at('hsm'),
+    pin: at('secrets', 'pin'),
+    securityOfficerPin: at('secrets', 'security-officer-pin'),
+    pepper: at('secrets', 'one-time-password-pepper'),
+    run: at('run'),
+    estUrl: at('run', 'est.url'),
+    pinRefused: at('run', 'pin-refused'),
+    serverLock: at('run', 'server.pid'),
+  } as const;
+}
+
+/** @throws Error with a sentence when the chain is missing or does not hold together */
+export function loadCaChain(directory: string): CaChain {
+  const { root, issuing } = dataPaths(directory);
+  return readCaChain({ root: readPem(root), issuing: readPem(issuing) });
+}
+
+/** The first certificate of a PEM file, DER (RFC 7468). */
+export function readPem(path: string): Buffer {
+  const [, base64] =
+    /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(
+      readFileSync(path, 'utf8'),
+    ) ?? [];
+  if (!base64) throw new Error(`${path} holds no PEM certificate.`);
+  return Buffer.from(base64, 'base64');
+}
+
+/** PEM of a certificate: 64 columns (RFC 7468 section 2). */
+export function toPem(der: Uint8Array): string {
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}

@@ -1,0 +1,55 @@
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import helmet from 'helmet';
+import type { Logger } from 'pino';
+import { logRequests } from '../request-log.ts';
+import { answerFor } from './refusals.ts';
+import { type EstParts, estRouter } from './router.ts';
+
+/** The EST service as an express application; the listener is server/listener.ts. */
+export function estApp(parts: EstParts, logger: Logger): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(logRequests(logger));
+  app.use(
+    // The headers that mean something for a protocol without pages: libest reads sixteen headers at most.
+    helmet({
+      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"] } },
+      crossOriginEmbedderPolicy: false,
+      crossOriginOpenerPolicy: false,
+      crossOriginResourcePolicy: false,
+      originAgentCluster: false,
+      referrerPolicy: false,
+      xDnsPrefetchControl: false,
+      xDownloadOptions: false,
+      xFrameOptions: false,
+      xPermittedCrossDomainPolicies: false,
+      xXssProtection: false,
+    }),
+  );
+  app.use(estRouter(parts));
+  app.use(sendError(logger));
+  return app;
+}
+
+function sendError(logger: Logger): ErrorRequestHandler {
+  // Express knows an error handler by its four parameters.
+  return (error, request, response, _next) => {
+    const { requestId } = response.locals;
+    const { status, headers, body, fault } = answerFor(error, requestId);
+    if (fault) logger.error({ requestId, err: error }, 'fault');
+    else Object.assign(response.locals.log, { refusal: error.code, reason: error.message });
+    if (response.headersSent) {
+      request.socket.destroy();
+      return;
+    }
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    // What is left of a body too large is not read.
+    if (status === 413) response.setHeader('Connection', 'close');
+    const octets = Buffer.from(body, 'utf8');
+    if (octets.length > 0) response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    response.setHeader('Content-Length', octets.length);
+    response.statusCode = status;
+    response.end(octets);
+  };
+}

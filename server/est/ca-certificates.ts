@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto';
+import type { CaChain } from '../../ca/ca-chain.ts';
+import { certsOnly, encodeBody } from './messages.ts';
+import type { EstExchange } from './router.ts';
+
+const messages = new WeakMap<CaChain, { der: Uint8Array; etag: string }>();
+
+/** The same octets for every caller, made once. */
+function messageOf(chain: CaChain): { der: Uint8Array; etag: string } {
+  let message = messages.get(chain);
+  if (!message) {
+    const der = certsOnly([chain.root.der, chain.issuing.der]);
+    const etag = `"${createHash('sha256').update(der).digest('base64url').slice(0, 22)}"`;
+    message = { der, etag };
+    messages.set(chain, message);
+  }
+  return message;
+}
+
+/** /cacerts (RFC 7030 section 4.1): root and issuing certificate, to anyone, also while the HSM is away. */
+export function distributeCaCertificates({ request, response, parts }: EstExchange): void {
+  const { der, etag } = messageOf(parts.chain);
+  response.setHeader('ETag', etag);
+  response.setHeader('Cache-Control', 'public, max-age=300');
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304).end();
+    return;
+  }
+  const body = encodeBody(der, request.headers);
+  // No smime-type parameter here: older Bouncy Castle clients fail on it.
+  response.setHeader('Content-Type', 'application/pkcs7-mime');
+  response.setHeader('Content-Transfer-Encoding', 'base64');
+  response.setHeader('Content-Length', body.length);
+  response.end(request.method === 'HEAD' ? undefined : body);
+}

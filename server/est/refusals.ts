@@ -1,0 +1,95 @@
+/**
+ * Refusals on the wire: every code of every layer has its status here, or this file does not compile.
+ */
+
+import { OutsideCaValidity } from '../../ca/certificate-authority.ts';
+import type { IssuanceRefusalCode, RequestRefusalCode } from '../../ca/refusal.ts';
+import { Refusal } from '../../ca/refusal.ts';
+import { Unavailable } from '../../ca/unavailable.ts';
+import { type EnrollmentRefusalCode, TooManyFailures } from '../../enrollment/refusal.ts';
+
+export type WireRefusalCode =
+  | 'not-base64'
+  | 'malformed-http'
+  | 'unknown-path'
+  | 'unknown-label'
+  | 'method-not-allowed'
+  | 'too-large'
+  | 'unsupported-media-type';
+
+export type RefusalCode =
+  | RequestRefusalCode
+  | IssuanceRefusalCode
+  | EnrollmentRefusalCode
+  | WireRefusalCode;
+
+const statusOf: Record<RefusalCode, number> = {
+  'malformed-request': 400,
+  'bad-signature': 400,
+  'unsupported-key': 400,
+  'not-base64': 400,
+  'malformed-http': 400,
+  unauthenticated: 401,
+  'credential-spent': 401,
+  'identity-mismatch': 403,
+  'device-blocked': 403,
+  'tenant-suspended': 403,
+  'certificate-revoked': 403,
+  'subscriber-inactive': 403,
+  'key-in-use': 403,
+  'unknown-path': 404,
+  'unknown-label': 404,
+  'method-not-allowed': 405,
+  'too-large': 413,
+  'unsupported-media-type': 415,
+  'too-many-failures': 429,
+};
+
+export function refuse(code: WireRefusalCode, reason: string): Refusal<WireRefusalCode> {
+  return new Refusal(code, reason);
+}
+
+/** What is sent for an error. A body is text/plain and says the reason (RFC 7030 section 4.2.3). */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Empty with 401: Bouncy Castle's client fails on a body there. */
+  readonly body: string;
+  /** A fault is ours and is logged in full; a refusal is the caller's. */
+  readonly fault: boolean;
+}
+
+export function answerFor(error: unknown, requestId: string): ErrorAnswer {
+  if (error instanceof Refusal && Object.hasOwn(statusOf, error.code)) {
+    const status = statusOf[error.code as RefusalCode];
+    if (status === 401)
+      return {
+        status,
+        headers: { 'WWW-Authenticate': 'Basic realm="EST"' },
+        body: '',
+        fault: false,
+      };
+    const headers: Record<string, string> =
+      error instanceof TooManyFailures ? { 'Retry-After': String(error.retryAfter) } : {};
+    return { status, headers, body: sentence(error.message, requestId), fault: false };
+  }
+  if (error instanceof Unavailable)
+    return {
+      status: 503,
+      headers: { 'Retry-After': String(error.retryAfter) },
+      body: sentence(
+        'The certification authority cannot be reached just now; nothing is lost, try again.',
+        requestId,
+      ),
+      fault: true,
+    };
+  const body =
+    error instanceof OutsideCaValidity
+      ? 'The certification authority cannot issue at this time.'
+      : 'The server failed to process the request.';
+  return { status: 500, headers: {}, body: sentence(body, requestId), fault: true };
+}
+
+function sentence(reason: string, requestId: string): string {
+  return `${reason} (request ${requestId})\n`;
+}

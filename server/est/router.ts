@@ -1,0 +1,131 @@
+/**
+ * The EST operations as a table: the method, what the body must be, what it does.
+ */
+
+import { type Request, type Response, Router, raw } from 'express';
+import type { CaChain } from '../../ca/ca-chain.ts';
+import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
+import type { Profile } from '../../ca/certificate-profile.ts';
+import type { Group } from '../../enrollment/group.ts';
+import type { TenantDirectory } from '../../enrollment/tenant-directory.ts';
+import type { Authenticators } from './authenticate.ts';
+import { distributeCaCertificates } from './ca-certificates.ts';
+import { announceNothing } from './csr-attributes.ts';
+import { simpleEnroll, simpleReenroll } from './enrollment.ts';
+import { readEstPath } from './path.ts';
+import { refuse } from './refusals.ts';
+
+export interface EstParts {
+  readonly authority: CertificateAuthority;
+  readonly chain: CaChain;
+  readonly deviceProfile: Profile;
+  readonly tenants: TenantDirectory;
+  readonly authenticators: Authenticators;
+}
+
+/** A request that has found its operation. */
+export interface EstExchange {
+  readonly request: Request;
+  readonly response: Response;
+  readonly parts: EstParts;
+  /** The label's group, where the path has a label. */
+  readonly group?: string;
+  readonly requestId: string;
+  /** Adds to the request's line in the log. */
+  note(fields: Readonly<Record<string, unknown>>): void;
+}
+
+interface Operation {
+  readonly method: 'GET' | 'POST';
+  /** Media type of the request body. */
+  readonly reads?: string;
+  does(exchange: EstExchange): Promise<void> | void;
+}
+
+/** RFC 7030 figure 5. */
+const operations: Readonly<Record<string, Operation>> = {
+  cacerts: { method: 'GET', does: distributeCaCertificates },
+  simpleenroll: { method: 'POST', reads: 'application/pkcs10', does: simpleEnroll },
+  simplereenroll: { method: 'POST', reads: 'application/pkcs10', does: simpleReenroll },
+  csrattrs: { method: 'GET', does: announceNothing },
+};
+
+const maxBody = 64 * 1024;
+/** A compressed body is refused: RFC 7030 has none, and a small one could grow without bound. */
+const rawBody = raw({ type: () => true, limit: maxBody, inflate: false });
+
+export function estRouter(parts: EstParts): Router {
+  const router = Router();
+  router.use(async (request, response) => {
+    const path = readEstPath(request.originalUrl);
+    const operation = path && operationNamed(path.operation);
+    if (!path || !operation)
+      throw refuse('unknown-path', 'There is no EST operation at this path.');
+    requireMethod(request, response, operation);
+    const group = path.label === undefined ? undefined : await requireGroup(path.label, parts);
+    if (operation.reads !== undefined) {
+      requireMediaType(request, operation.reads);
+      await readBody(request, response);
+    }
+    await operation.does({
+      request,
+      response,
+      parts,
+      requestId: response.locals.requestId,
+      ...(group ? { group: group.label } : {}),
+      note: (fields) => Object.assign(response.locals.log, fields),
+    });
+  });
+  return router;
+}
+
+function operationNamed(name: string): Operation | undefined {
+  return Object.hasOwn(operations, name) ? operations[name] : undefined;
+}
+
+async function requireGroup(label: string, { tenants }: EstParts): Promise<Group> {
+  const group = await tenants.groupOf(label);
+  if (!group) throw refuse('unknown-label', 'There is nothing under this label.');
+  return group;
+}
+
+function requireMethod(request: Request, response: Response, { method }: Operation): void {
+  const allowed = method === 'GET' ? ['GET', 'HEAD'] : ['POST'];
+  if (allowed.includes(request.method)) return;
+  response.setHeader('Allow', allowed.join(', '));
+  throw refuse('method-not-allowed', `This operation takes ${allowed.join(' and ')} only.`);
+}
+
+/** Parameters and letter case do not matter (RFC 9110 section 8.3.1). @throws Refusal */
+function requireMediaType(request: Request, expected: string): void {
+  const [given = ''] = (request.headers['content-type'] ?? '').split(';', 1);
+  if (given.trim().toLowerCase() !== expected)
+    throw refuse('unsupported-media-type', `The Content-Type must be ${expected}.`);
+}
+
+/** Reads the body into `request.body`. @throws Refusal */
+function readBody(request: Request, response: Response): Promise<void> {
+  return new Promise((resolve, reject) => {
+    rawBody(request, response, (error?: unknown) =>
+      error ? reject(bodyRefusal(error)) : resolve(),
+    );
+  });
+}
+
+/** Errors of the body reader carry a status; what is not the caller's doing is passed on. */
+function bodyRefusal(error: unknown): unknown {
+  const status = error instanceof Error && 'status' in error ? error.status : undefined;
+  switch (status) {
+    case 413:
+      return refuse('too-large', `A request body may have at most ${maxBody} octets.`);
+    case 415:
+      return refuse('unsupported-media-type', 'A request body may not be compressed.');
+    case 400:
+      return refuse(
+        'malformed-http',
+        'The request body ended early or is not as long as announced.',
+      );
+    default:
+      return error;
+  }
+}

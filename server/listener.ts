@@ -1,0 +1,106 @@
+/**
+ * The TLS listener of EST (RFC 7030 section 3.3, RFC 9325).
+ */
+
+import { constants } from 'node:crypto';
+import type { RequestListener } from 'node:http';
+import { createServer, type Server } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+
+export interface ListenerLimits {
+  /** Connections at once; more are closed at once. */
+  readonly connections: number;
+  /** Milliseconds for the TLS handshake, the request head, the whole request, and between requests. */
+  readonly handshakeTimeout: number;
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly keepAliveTimeout: number;
+}
+
+export interface ListenerOptions {
+  /** PEM: the server's certificate and the intermediates to the root. */
+  readonly certificateChain: Buffer;
+  /** PEM. */
+  readonly privateKey: Buffer;
+  /** PEM: whose certificates clients are asked for. A hint to clients; what they present is judged at each request. */
+  readonly clientAuthorities: readonly string[];
+  readonly limits: ListenerLimits;
+}
+
+/** Forward secret and authenticated (RFC 9325 section 4.2). */
+const tls12Ciphers = [
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+];
+const tls13Ciphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+];
+
+/**
+ * Requests a client certificate and never demands one. No sessions are kept and no tickets given: a resumed session
+ * would carry an identity past its end. No renegotiation: tls-unique would change under the client (RFC 5929).
+ */
+export function createListener(
+  options: ListenerOptions,
+  handler: RequestListener,
+  logger: Logger,
+): Server {
+  const { limits } = options;
+  const server = createServer(
+    {
+      cert: options.certificateChain,
+      key: options.privateKey,
+      ca: [...options.clientAuthorities],
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      ciphers: [...tls13Ciphers, ...tls12Ciphers].join(':'),
+      secureOptions:
+        constants.SSL_OP_NO_TICKET |
+        constants.SSL_OP_NO_RENEGOTIATION |
+        constants.SSL_OP_NO_COMPRESSION,
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: limits.handshakeTimeout,
+      headersTimeout: limits.headersTimeout,
+      requestTimeout: limits.requestTimeout,
+      keepAliveTimeout: limits.keepAliveTimeout,
+      maxHeaderSize: 16 * 1024,
+    },
+    handler,
+  );
+  server.maxConnections = limits.connections;
+  server.maxHeadersCount = 64;
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
+    answerBrokenRequest(error, socket, logger),
+  );
+  server.on('tlsClientError', (error) =>
+    logger.debug({ reason: error.message }, 'TLS handshake failed'),
+  );
+  return server;
+}
+
+const statusOfParserError: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** What is not HTTP never reaches express. It is answered in the same form, and the connection ends. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex, logger: Logger): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = statusOfParserError[error.code ?? ''] ?? '400 Bad Request';
+  logger.warn({ status, reason: error.message }, 'broken request');
+  const body = `The request is not well-formed HTTP/1.1 or came too slowly.\n`;
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

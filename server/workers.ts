@@ -1,0 +1,102 @@
+/**
+ * EST workers as processes that share one listening socket. One that ends is replaced; the signer and the database
+ * outlive it.
+ */
+
+import cluster, { type Worker } from 'node:cluster';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+
+export interface WorkerStart {
+  readonly config: Config;
+  readonly signerSocket: string;
+  readonly logger: Logger;
+  readonly fatal: (error: Error) => void;
+}
+
+/** What the supervisor and a worker say to each other. */
+export type ToWorker =
+  | {
+      readonly kind: 'start';
+      readonly directory: string;
+      readonly signerSocket: string;
+      readonly listen: string;
+    }
+  | { readonly kind: 'stop' };
+export type FromWorker =
+  | { readonly kind: 'listening'; readonly address: AddressInfo }
+  | { readonly kind: 'failed'; readonly reason: string };
+
+const restartDelayMs = 1000;
+
+/** Starts the workers; resolves when each one listens. @throws Error with the reason of the first that does not */
+export async function startWorkers(
+  count: number,
+  start: WorkerStart,
+): Promise<{ readonly address: AddressInfo; stop(): Promise<void> }> {
+  cluster.setupPrimary({ exec: new URL('./worker-process.ts', import.meta.url).pathname });
+  const pool = new WorkerPool(start);
+  // Port 0 means one free port for all: node:cluster gives the same socket to those who ask for the same address.
+  const [address] = await Promise.all(Array.from({ length: count }, () => pool.add()));
+  if (!address) throw new RangeError('There must be at least one worker.');
+  return { address, stop: () => pool.stop() };
+}
+
+class WorkerPool {
+  readonly #start: WorkerStart;
+  readonly #workers = new Set<Worker>();
+  #stopping = false;
+
+  constructor(start: WorkerStart) {
+    this.#start = start;
+  }
+
+  add(): Promise<AddressInfo> {
+    const worker = cluster.fork();
+    this.#workers.add(worker);
+    return new Promise((resolve, reject) => {
+      let serving = false;
+      worker.on('online', () => worker.send(this.#orders()));
+      worker.on('message', (message: FromWorker) => {
+        if (message.kind === 'failed') return reject(new Error(message.reason));
+        serving = true;
+        resolve(message.address);
+      });
+      worker.on('exit', (code, signal) => {
+        this.#workers.delete(worker);
+        reject(new Error(`An EST worker ended with ${signal ?? code} before it listened.`));
+        if (serving) this.#replace(signal ?? code);
+      });
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.all(
+      [...this.#workers].map(
+        (worker) =>
+          new Promise<void>((resolve) => {
+            worker.once('exit', () => resolve());
+            worker.send({ kind: 'stop' } satisfies ToWorker);
+          }),
+      ),
+    );
+  }
+
+  #orders(): ToWorker {
+    const { config, signerSocket } = this.#start;
+    const { host, port } = config.est.listen;
+    const listen = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    return { kind: 'start', directory: config.directory, signerSocket, listen };
+  }
+
+  #replace(end: string | number): void {
+    if (this.#stopping) return;
+    const { logger, fatal } = this.#start;
+    logger.error({ end }, 'an EST worker ended; another takes its place');
+    setTimeout(() => {
+      if (!this.#stopping) this.add().catch(fatal);
+    }, restartDelayMs);
+  }
+}

@@ -1,0 +1,375 @@
+/**
+ * The signer process under the faults that HSMs show in the field. Real SoftHSM, real processes.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, afterEach, test } from 'node:test';
+import { SignerUnavailable } from '../../ca/signer.ts';
+import type { TestFaults } from '../../hsm/faulty-signer-process.ts';
+import { fromSpki } from '../../hsm/public-key.ts';
+import { signatureVerifies } from '../../hsm/signature-algorithm.ts';
+import { connectSigner, type RemoteSigner } from '../../hsm/signer-connection.ts';
+import {
+  type SignerSupervisor,
+  type SuperviseOptions,
+  superviseSigner,
+} from '../../hsm/signer-supervisor.ts';
+import { fixtureToken } from '../../hsm/softhsm-fixture.ts';
+import type { TokenConfig } from '../../hsm/token-config.ts';
+import { eventually } from '../support/eventually.ts';
+
+const spy = '/usr/lib/x86_64-linux-gnu/pkcs11/pkcs11-spy.so';
+const p11KitClient = '/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so';
+
+const fixture = fixtureToken();
+const { config, key } = await fixture.addKey('P-256');
+const quick = { ...config, deadline: 500, probeInterval: 150 };
+const logged: string[] = [];
+
+let supervisor: SignerSupervisor | undefined;
+let signer: RemoteSigner | undefined;
+afterEach(async () => {
+  signer?.close();
+  await supervisor?.stop();
+  if (supervisor) assert.ok(!existsSync(dirname(supervisor.socketPath)));
+  supervisor = undefined;
+  signer = undefined;
+  delete process.env.BESTOW_TEST_FAULTS;
+  rmSync(fixture.pinRefused, { force: true });
+  writeFileSync(fixture.pinFile, `${fixture.pin}\n`, { mode: 0o600 });
+});
+after(() => fixture.remove());
+
+const timeout = 40_000;
+
+async function start(
+  token: TokenConfig = quick,
+  options: Partial<SuperviseOptions> = {},
+): Promise<RemoteSigner> {
+  supervisor = await superviseSigner(token, {
+    ...key,
+    pinRefused: fixture.pinRefused,
+    log: (...entry) => logged.push(JSON.stringify(entry)),
+    ...options,
+  });
+  signer = connectSigner({ ...key, socketPath: supervisor.socketPath, deadline: 1000 });
+  return signer;
+}
+
+async function signs(by: RemoteSigner): Promise<true> {
+  const message = randomBytes(300);
+  const signature = await by.sign(message);
+  assert.ok(signatureVerifies(key.algorithm, fromSpki(key.publicKey), message, signature));
+  return true;
+}
+
+/** Down is noticed as SignerUnavailable; up comes by itself, first for the client's own probes. */
+async function goesDown(by: RemoteSigner): Promise<void> {
+  await eventually(async () => {
+    const answer = await by.sign(randomBytes(9)).catch((error: unknown) => error);
+    if (answer instanceof Error) assert.ok(answer instanceof SignerUnavailable, String(answer));
+    return answer instanceof SignerUnavailable;
+  });
+}
+
+async function comesBack(by: RemoteSigner): Promise<void> {
+  await eventually(() => by.available, { timeout: 25_000, what: 'availability' });
+  await eventually(() => signs(by));
+  assert.equal(supervisor?.state.status, 'up');
+}
+
+test('200 concurrent signatures of two clients verify; the socket is private', {
+  timeout,
+}, async () => {
+  const first = await start();
+  const socketPath = supervisor?.socketPath ?? '';
+  assert.equal(statSync(dirname(socketPath)).mode & 0o777, 0o700);
+  const second = connectSigner({ ...key, socketPath });
+  const each = Array.from({ length: 200 }, (_, i) => signs(i % 2 ? first : second));
+  await Promise.all(each);
+  second.close();
+});
+
+test('SIGKILL of the signer process: back again, with another process', { timeout }, async () => {
+  const by = await start();
+  await signs(by);
+  const pid = supervisor?.pid ?? 0;
+  process.kill(pid, 'SIGKILL');
+  await eventually(() => supervisor?.state.status === 'down');
+  await comesBack(by);
+  assert.notEqual(supervisor?.pid, pid);
+});
+
+test('SIGSTOP of the signer process: probed, killed, back again', { timeout }, async () => {
+  const by = await start();
+  const pid = supervisor?.pid ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  await goesDown(by);
+  await comesBack(by);
+  assert.notEqual(supervisor?.pid, pid);
+});
+
+test('token directory away and back: unavailable, then recovery', { timeout }, async () => {
+  const by = await start();
+  const tokens = join(fixture.directory, 'tokens');
+  renameSync(tokens, `${tokens}-away`);
+  await goesDown(by);
+  await eventually(() => supervisor?.state.status === 'down');
+  renameSync(`${tokens}-away`, tokens);
+  await comesBack(by);
+});
+
+/** Answers that verify for nobody must not leave the supervisor content. */
+test('bits begin to flip: the probe notices and the process is replaced', { timeout }, async () => {
+  const flag = join(fixture.directory, 'flip');
+  const faults: TestFaults = { loginsFile: join(fixture.directory, 'l0'), flipWhile: flag };
+  process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
+  const program = new URL('../../hsm/faulty-signer-process.ts', import.meta.url);
+  const by = await start(quick, { program });
+  writeFileSync(flag, '');
+  await eventually(() => supervisor?.state.status === 'down');
+  rmSync(flag);
+  await comesBack(by);
+});
+
+interface NetworkHsm {
+  readonly token: TokenConfig;
+  readonly server: ChildProcess;
+  serve(): Promise<void>;
+}
+
+/** p11-kit server in front of SoftHSM behaves as the daemon of a network HSM. */
+async function networkHsm(): Promise<NetworkHsm> {
+  const path = join(fixture.directory, 'p11.sock');
+  let server: ChildProcess | undefined;
+  const hsm = {
+    token: {
+      ...quick,
+      module: p11KitClient,
+      environment: { P11_KIT_SERVER_ADDRESS: `unix:path=${path}` },
+    },
+    get server(): ChildProcess {
+      assert.ok(server);
+      return server;
+    },
+    async serve(): Promise<void> {
+      rmSync(path, { force: true });
+      const args = [
+        'server',
+        '--foreground',
+        '--name',
+        path,
+        '--provider',
+        config.module,
+        'pkcs11:',
+      ];
+      server = spawn('p11-kit', args, {
+        env: { ...process.env, ...config.environment },
+        stdio: 'ignore',
+        detached: true,
+      });
+      await eventually(() => existsSync(path));
+    },
+  };
+  await hsm.serve();
+  return hsm;
+}
+
+/** The server forks one process per client, so the signal goes to its group. */
+const signalGroup = (server: ChildProcess, signal: NodeJS.Signals) =>
+  process.kill(-(server.pid ?? 0), signal);
+
+test('hung HSM: deadline, kill, and recovery once it answers again', { timeout }, async () => {
+  const hsm = await networkHsm();
+  try {
+    const by = await start(hsm.token, { startDeadline: 3000 });
+    await signs(by);
+    const pid = supervisor?.pid ?? 0;
+    signalGroup(hsm.server, 'SIGSTOP');
+    await goesDown(by);
+    await eventually(() => supervisor?.state.status === 'down');
+    assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+    signalGroup(hsm.server, 'SIGCONT');
+    await comesBack(by);
+  } finally {
+    signalGroup(hsm.server, 'SIGKILL');
+  }
+});
+
+test('an HSM that hangs at the start: no start, in time, and nothing left', {
+  timeout,
+}, async () => {
+  const hsm = await networkHsm();
+  signalGroup(hsm.server, 'SIGSTOP');
+  try {
+    const starting = start(hsm.token, { startDeadline: 1500 });
+    await assert.rejects(starting, { kind: 'module', message: /not ready within 1500 ms/ });
+  } finally {
+    signalGroup(hsm.server, 'SIGKILL');
+  }
+});
+
+test('socket directory deleted: made again, but never shared', { timeout }, async () => {
+  await signs(await start());
+  const socketPath = supervisor?.socketPath ?? '';
+  rmSync(dirname(socketPath), { recursive: true });
+  const late = connectSigner({ ...key, socketPath });
+  await eventually(() => supervisor?.state.status === 'down');
+  await comesBack(late);
+  assert.equal(statSync(dirname(socketPath)).mode & 0o777, 0o700);
+  chmodSync(dirname(socketPath), 0o755);
+  process.kill(supervisor?.pid ?? 0, 'SIGKILL');
+  await eventually(() => JSON.stringify(supervisor?.state).includes('ours alone'));
+  late.close();
+});
+
+test('restarts come at growing intervals', { timeout }, async () => {
+  const by = await start();
+  const tokens = join(fixture.directory, 'tokens');
+  renameSync(tokens, `${tokens}-away`);
+  const first = logged.length;
+  await goesDown(by);
+  const delays = () =>
+    logged.slice(first).flatMap((entry) => /"restartInMs":(\d+)/.exec(entry)?.[1] ?? []);
+  await eventually(() => delays().length >= 3);
+  renameSync(`${tokens}-away`, tokens);
+  assert.deepEqual(delays().slice(0, 3), ['500', '1000', '2000']);
+  await comesBack(by);
+});
+
+test('HSM daemon killed and started again: recovery', { timeout }, async () => {
+  const hsm = await networkHsm();
+  try {
+    const by = await start(hsm.token);
+    await signs(by);
+    signalGroup(hsm.server, 'SIGKILL');
+    await goesDown(by);
+    await eventually(() => supervisor?.state.status === 'down');
+    await hsm.serve();
+    await comesBack(by);
+  } finally {
+    signalGroup(hsm.server, 'SIGKILL');
+  }
+});
+
+test('wrong PIN: the token is asked once, also by later starts', { timeout }, async () => {
+  writeFileSync(fixture.pinFile, 'wrong-pin-0815\n');
+  const output = join(fixture.directory, 'spy.log');
+  const environment = { ...config.environment, PKCS11SPY: config.module, PKCS11SPY_OUTPUT: output };
+  const spied = { ...quick, module: spy, environment };
+  await assert.rejects(start(spied), { kind: 'credential', message: /CKR_PIN_INCORRECT/ });
+  await assert.rejects(start(spied), { kind: 'credential', message: /not tried again/ });
+  const logins = () => readFileSync(output, 'utf8').match(/: C_Login$/gm)?.length;
+  assert.equal(logins(), 1);
+  const marker = readFileSync(fixture.pinRefused, 'utf8');
+  assert.match(marker, /refused the PIN.*write the right PIN/s);
+  assert.ok(!marker.includes('wrong-pin-0815'));
+  writeFileSync(fixture.pinFile, `${fixture.pin}\n`);
+  await signs(await start(spied));
+  assert.equal(logins(), 2);
+  assert.ok(!existsSync(fixture.pinRefused));
+});
+
+test('locked PIN: the token is asked once, also when the PIN locks later', {
+  timeout,
+}, async () => {
+  const loginsFile = join(fixture.directory, 'logins');
+  const program = new URL('../../hsm/faulty-signer-process.ts', import.meta.url);
+  const logins = () => readFileSync(loginsFile, 'utf8').trim().split('\n').length;
+  const faults: TestFaults = { loginsFile, login: 'CKR_PIN_LOCKED' };
+  process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
+  await assert.rejects(start(quick, { program }), { message: /CKR_PIN_LOCKED/ });
+  await assert.rejects(start(quick, { program }), { message: /not tried again/ });
+  assert.equal(logins(), 1);
+
+  rmSync(fixture.pinRefused);
+  process.env.BESTOW_TEST_FAULTS = JSON.stringify({ loginsFile });
+  await start(quick, { program });
+  process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
+  process.kill(supervisor?.pid ?? 0, 'SIGKILL');
+  await eventually(() => supervisor?.state.status === 'stopped');
+  assert.equal(logins(), 3);
+  assert.ok(existsSync(fixture.pinRefused));
+  assert.match(JSON.stringify(supervisor?.state), /CKR_PIN_LOCKED/);
+});
+
+test('the wrong key, no key, a readable PIN file: no start, and the reason', {
+  timeout,
+}, async () => {
+  const other = await fixture.addKey('P-256', 'another');
+  const wrong = start({ ...quick, key: other.config.key });
+  await assert.rejects(wrong, { kind: 'key', message: /not the one in the CA certificate/ });
+  await assert.rejects(start({ ...quick, key: 'none' }), { kind: 'key' });
+  await assert.rejects(start({ ...quick, module: '/nowhere.so' }), { kind: 'config' });
+  await assert.rejects(start({ ...quick, token: 'none' }), { message: /present: "test token"/ });
+  const open = join(fixture.directory, 'open-pin');
+  writeFileSync(open, fixture.pin, { mode: 0o644 });
+  const readable = start({ ...quick, pin: { file: open } });
+  await assert.rejects(readable, { kind: 'config', message: /chmod 0600/ });
+});
+
+test('the process goes when its parent goes, and stop ends a hung one', { timeout }, async () => {
+  await start();
+  const pid = supervisor?.pid ?? 0;
+  process.kill(pid, 'SIGSTOP');
+  await supervisor?.stop();
+  assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+  const parent = spawn(process.execPath, ['--input-type=module', '-e', parentProgram()], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = await once(parent.stdout, 'data');
+  const [orphan, socketPath] = String(line).split(' ');
+  process.kill(Number(orphan), 0);
+  parent.kill('SIGKILL');
+  await eventually(() => isGone(Number(orphan)));
+  assert.ok(!existsSync(dirname(socketPath ?? '')));
+});
+
+function parentProgram(): string {
+  const module = new URL('../../hsm/signer-supervisor.ts', import.meta.url);
+  const publicKey = Buffer.from(key.publicKey).toString('base64');
+  return `
+    import { superviseSigner } from ${JSON.stringify(module)};
+    const supervisor = await superviseSigner(${JSON.stringify(quick)}, {
+      publicKey: Buffer.from('${publicKey}', 'base64'), algorithm: '${key.algorithm}',
+      pinRefused: ${JSON.stringify(fixture.pinRefused)}, log() {},
+    });
+    process.stdout.write(supervisor.pid + ' ' + supervisor.socketPath);`;
+}
+
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+test('the PIN is in no log, no argument, and nothing sent to or by the process', {
+  timeout,
+}, async () => {
+  await signs(await start());
+  const pid = supervisor?.pid ?? 0;
+  const seen = [
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8'),
+    readFileSync(`/proc/${pid}/environ`, 'utf8'),
+    readFileSync('/proc/self/cmdline', 'utf8'),
+    ...logged,
+  ].join('\n');
+  assert.ok(seen.includes('BESTOW_SIGNER') && logged.length > 10, 'there was something to look at');
+  assert.ok(!seen.includes(fixture.pin));
+  assert.ok(!seen.includes('wrong-pin-0815'));
+});
