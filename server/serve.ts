@@ -45,7 +45,8 @@ export async function startServer(
     const signer = await superviseSigner(config.hsm, {
       ...caKeyOf(chain.issuing),
       pinRefused: paths.pinRefused,
-      log: (level, message, { pid: signerPid, ...fields }) => logger[level]({ ...fields, signerPid }, message),
+      log: (level, message, { pid: signerPid, ...fields }) =>
+        logger[level]({ ...fields, signerPid }, message),
     });
     opened.push(() => signer.stop());
     const workers = await startListening(config, signer.socketPath, logger, fatal);

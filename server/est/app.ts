@@ -2,8 +2,9 @@ import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { logRequests } from '../request-log.ts';
+import type { EstParts } from './exchange.ts';
 import { answerFor } from './refusals.ts';
-import { type EstParts, estRouter } from './router.ts';
+import { estRouter } from './router.ts';
 
 /** The EST service as an express application; the listener is server/listener.ts. */
 export function estApp(parts: EstParts, logger: Logger): Express {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { CaChain } from '../../ca/ca-chain.ts';
+import type { EstExchange } from './exchange.ts';
 import { certsOnly, encodeBody } from './messages.ts';
-import type { EstExchange } from './router.ts';
 
 const messages = new WeakMap<CaChain, { der: Uint8Array; etag: string }>();
 

@@ -8,8 +8,8 @@ import type { Caller } from '../../enrollment/authenticator.ts';
 import { enroll } from '../../enrollment/enroll.ts';
 import { reenroll } from '../../enrollment/reenroll.ts';
 import { authenticate, authenticateByCertificate } from './authenticate.ts';
+import type { EstExchange } from './exchange.ts';
 import { certsOnly, decodeBody, encodeBody } from './messages.ts';
-import type { EstExchange } from './router.ts';
 
 /** RFC 7030 section 4.2.1. */
 export async function simpleEnroll(exchange: EstExchange): Promise<void> {

@@ -1,0 +1,13 @@
+#!/bin/sh
+# npm test: installs what the tests need, checks types, form and layers, runs all tests and prints the coverage.
+# Arguments: test files to run instead of all.
+set -eu
+cd "$(dirname "$0")/.."
+sh scripts/system-packages.sh test
+sh scripts/npm-packages.sh
+npm run --silent check
+[ $# -gt 0 ] || set -- $(git ls-files --cached --others --exclude-standard '*.test.ts')
+exec node_modules/.bin/node --test --test-concurrency=2 --test-timeout=300000 --experimental-test-coverage \
+  --test-coverage-include='ca/**' --test-coverage-include='enrollment/**' --test-coverage-include='server/**' \
+  --test-coverage-include='hsm/**' --test-coverage-include='storage/**' --test-coverage-include='cli/**' \
+  --test-coverage-exclude='**/*.test.ts' "$@"
