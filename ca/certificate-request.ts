@@ -2,7 +2,7 @@
  * PKCS#10 in (RFC 2986, RFC 7030 section 4.2.1). The proof of possession is checked here and only here.
  */
 
-import { createHash, verify } from 'node:crypto';
+import { hash as digest, verify } from 'node:crypto';
 import { type DerElement, DerError, readDer, tags } from './der.ts';
 import { type NameAttribute, readName } from './distinguished-name.ts';
 import { readGeneralNames } from './general-names.ts';
@@ -78,7 +78,7 @@ function readRequest(der: Uint8Array): SignedRequest {
 
 /** SHA-256, hexadecimal. */
 export function digestOf(octets: Uint8Array): string {
-  return createHash('sha256').update(octets).digest('hex');
+  return digest('sha256', octets, 'hex');
 }
 
 /** Attributes by type, each at most once; the ones we know have exactly one value, others are ignored later. */

@@ -2,7 +2,7 @@
  * Reads a certificate (RFC 5280 section 4.1) strictly, into the octets and values that decisions are made on.
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type DerElement, latin1, readDer, tags } from './der.ts';
 import { type ObjectIdentifier, octetsKey, oid } from './object-identifiers.ts';
 
@@ -111,11 +111,11 @@ export function extensionOf(
 
 /** SHA-1 of the key's BIT STRING content, method 1 of RFC 5280 section 4.2.1.2: a name for a key, not a protection. */
 export function keyIdentifierOf(subjectPublicKey: Uint8Array): Uint8Array {
-  return createHash('sha1').update(subjectPublicKey).digest();
+  return hash('sha1', subjectPublicKey, 'buffer');
 }
 
 /** SHA-256 over the whole DER, as `openssl x509 -fingerprint -sha256` prints it: `AB:CD:...`. */
 export function fingerprintOf(der: Uint8Array): string {
-  const hex = createHash('sha256').update(der).digest('hex').toUpperCase();
+  const hex = hash('sha256', der, 'hex').toUpperCase();
   return (hex.match(/../g) ?? []).join(':');
 }

@@ -4,7 +4,7 @@
  * The TLS stack's own verdict is not used: it survives in resumed sessions after the certificate has ended.
  */
 
-import { createHash, X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import type { CaCertificate } from './ca-chain.ts';
 import { type Certificate, CertificateError, extensionOf, readCertificate } from './certificate.ts';
 import { DerError, readDer, sameBytes, tags } from './der.ts';
@@ -60,7 +60,7 @@ export class ClientCertificateValidator {
   }
 
   #isSignedBy(certificate: Certificate, issuer: CaCertificate): boolean {
-    const digest = createHash('sha256').update(certificate.der).digest('base64');
+    const digest = hash('sha256', certificate.der, 'base64');
     if (this.#verified.has(digest)) return true;
     if (!new X509Certificate(certificate.der).verify(issuer.x509.publicKey)) return false;
     if (this.#verified.size >= rememberedSignatures) this.#verified.clear();

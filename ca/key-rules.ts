@@ -3,7 +3,7 @@
  */
 
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { type DerElement, sameBytes, tags } from './der.ts';
+import { type DerElement, DerError, readDer, tags } from './der.ts';
 import { type ObjectIdentifier, oidName } from './object-identifiers.ts';
 import { Refusal } from './refusal.ts';
 import { rsaWeakness } from './rsa-weakness.ts';
@@ -34,9 +34,8 @@ export function readPublicKey(info: DerElement): PublicKey {
   // RFC 5480 section 2.2 lets a CA decline compressed points: one key, one encoding, one digest.
   if (kind === 'EC' && subjectPublicKey[0] !== 0x04)
     throw unsupported('The elliptic curve point must be in uncompressed form.');
+  if (kind === 'RSA') requireRsaPublicKey(subjectPublicKey);
   const key = importKey(info.bytes);
-  if (!sameBytes(key.export({ type: 'spki', format: 'der' }), info.bytes))
-    throw unsupported('The public key is not in its canonical encoding.');
   if (kind === 'RSA') checkRsa(key);
   return { kind, subjectPublicKeyInfo: info.bytes, subjectPublicKey, key };
 }
@@ -60,6 +59,19 @@ function readAlgorithm(algorithm: DerElement): PublicKey['kind'] {
     default:
       throw unsupported('The public key algorithm is not accepted for /simpleenroll.');
   }
+}
+
+/** The BIT STRING holds exactly one RSAPublicKey (RFC 8017 appendix A.1.1): OpenSSL overlooks what follows it. */
+function requireRsaPublicKey(octets: Uint8Array): void {
+  try {
+    const { tag, children } = readDer(octets);
+    const isInteger = (element: DerElement) =>
+      element.tag === tags.integer && (element.content[0] ?? 0x80) < 0x80;
+    if (tag === tags.sequence && children.length === 2 && children.every(isInteger)) return;
+  } catch (cause) {
+    if (!(cause instanceof DerError)) throw cause;
+  }
+  throw unsupported('The RSA public key is malformed.');
 }
 
 /** OpenSSL checks here that a point lies on its curve. */

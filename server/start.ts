@@ -17,6 +17,7 @@ import { caKeyOf } from './ca-key.ts';
 import { type Config, readSecret } from './config.ts';
 import { dataPaths, loadCaChain, toPem } from './data-directory.ts';
 import { estApp } from './est/app.ts';
+import { gracefulClose } from './graceful-close.ts';
 import { createListener } from './listener.ts';
 
 export interface EstWorker {
@@ -75,11 +76,12 @@ export async function startEstWorker(
     app,
     logger,
   );
+  const close = gracefulClose(server);
   await listen(server, config.est.listen);
   return {
     address: server.address() as AddressInfo,
     stop: async () => {
-      await closeServer(server);
+      await close();
       signer.close();
       await stores.close();
     },
@@ -94,15 +96,4 @@ function listen(server: Server, { host, port }: Config['est']['listen']): Promis
       resolve();
     });
   });
-}
-
-const drainMs = 30_000;
-
-/** Idle connections end at once, busy ones after their answer; what is still open after 30 s is cut. */
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise((resolve) => server.close(resolve));
-  server.closeIdleConnections();
-  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
-  await closed;
-  clearTimeout(cut);
 }

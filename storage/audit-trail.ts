@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
 
 export interface AuditEntry {
@@ -13,17 +14,28 @@ export interface AuditEntry {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+interface AuditRow {
+  at: string;
+  actor: string;
+  action: string;
+  object: string;
+  request_id: string | null;
+  details: string;
+}
+
+const insertEntry = compiledQuery(
+  (db, { at, actor, action, object, request_id, details }: AuditRow) =>
+    db.insertInto('audit_log').values({ at, actor, action, object, request_id, details }),
+);
+
 /** Writes one entry in the transaction of the change it reports: neither is ever there without the other. */
 export async function audit(transaction: Kysely<Database>, entry: AuditEntry): Promise<void> {
-  await transaction
-    .insertInto('audit_log')
-    .values({
-      at: entry.at.toISOString(),
-      actor: entry.actor,
-      action: entry.action,
-      object: entry.object,
-      request_id: entry.requestId ?? null,
-      details: JSON.stringify(entry.details ?? {}),
-    })
-    .execute();
+  await insertEntry(transaction, {
+    at: entry.at.toISOString(),
+    actor: entry.actor,
+    action: entry.action,
+    object: entry.object,
+    request_id: entry.requestId ?? null,
+    details: JSON.stringify(entry.details ?? {}),
+  });
 }

@@ -3,12 +3,13 @@
  * They are kept in the database, so that they hold for all workers and outlive a restart and a re-issued password.
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type {
   AuthenticationAttempt,
   FailureLimits,
 } from '../enrollment/one-time-password-store.ts';
+import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
 
 interface Bucket {
@@ -18,13 +19,28 @@ interface Bucket {
 
 /** User names are hashed: what was typed into that field may be a password. */
 function bucketsOf({ userName, source }: AuthenticationAttempt, limits: FailureLimits): Bucket[] {
-  const user = createHash('sha256').update(userName).digest('base64url').slice(0, 22);
+  const user = hash('sha256', userName, 'base64url').slice(0, 22);
   return [
     { name: `credential+source:${user}:${source}`, limit: limits.perCredentialAndSource },
     { name: `credential:${user}`, limit: limits.perCredential },
     { name: `source:${source}`, limit: limits.perSource },
   ];
 }
+
+interface BucketNames {
+  readonly both: string | undefined;
+  readonly credential: string | undefined;
+  readonly source: string | undefined;
+  readonly now: string;
+}
+
+const openWindows = compiledQuery((db, { both, credential, source, now }: BucketNames) =>
+  db
+    .selectFrom('authentication_failure')
+    .selectAll()
+    .where('bucket', 'in', [both ?? '', credential ?? '', source ?? ''])
+    .where('window_ends', '>', now),
+);
 
 /** Seconds to wait, or undefined when the attempt may be looked at. */
 export async function pauseOf(
@@ -33,16 +49,9 @@ export async function pauseOf(
   limits: FailureLimits,
 ): Promise<number | undefined> {
   const buckets = bucketsOf(attempt, limits);
-  const rows = await db
-    .selectFrom('authentication_failure')
-    .selectAll()
-    .where(
-      'bucket',
-      'in',
-      buckets.map(({ name }) => name),
-    )
-    .where('window_ends', '>', attempt.at.toISOString())
-    .execute();
+  const [both, credential, source] = buckets.map(({ name }) => name);
+  const now = attempt.at.toISOString();
+  const { rows } = await openWindows(db, { both, credential, source, now });
   const waits = rows
     .filter((row) => row.failures >= (buckets.find(({ name }) => name === row.bucket)?.limit ?? 0))
     .map((row) => Date.parse(row.window_ends) - attempt.at.getTime());

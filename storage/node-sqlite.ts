@@ -26,25 +26,34 @@ export function openSqliteFile({ path, busyTimeout, readOnly = false }: SqliteFi
   return database;
 }
 
+/** A prepared statement, and whether it returns rows: asking SQLite each time costs as much as a small query. */
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly reader: boolean;
+}
+
+const mostStatements = 500;
+
 export function kyselyOver(database: DatabaseSync): Kysely<Database> {
-  const statements = new Map<string, StatementSync>();
-  const prepare = (text: string): StatementSync => {
-    let statement = statements.get(text);
-    if (!statement) {
-      statement = database.prepare(text);
-      if (statements.size >= 500) statements.clear();
-      statements.set(text, statement);
+  const statements = new Map<string, Prepared>();
+  const prepare = (text: string): Prepared => {
+    let prepared = statements.get(text);
+    if (!prepared) {
+      const statement = database.prepare(text);
+      prepared = { statement, reader: statement.columns().length > 0 };
+      if (statements.size >= mostStatements) statements.clear();
+      statements.set(text, prepared);
     }
-    return statement;
+    return prepared;
   };
   return new Kysely<Database>({
     dialect: new SqliteDialect({
       database: {
         close: () => database.close(),
         prepare: (text) => {
-          const statement = prepare(text);
+          const { statement, reader } = prepare(text);
           return {
-            reader: statement.columns().length > 0,
+            reader,
             all: (values) => statement.all(...(values as SqlValue[])),
             run: (values) => statement.run(...(values as SqlValue[])),
             iterate: (values) =>

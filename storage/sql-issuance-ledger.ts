@@ -8,6 +8,15 @@ import type {
 } from '../ca/issuance-ledger.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
+import {
+  activeDevice,
+  fulfilIntent,
+  holdersOfKey,
+  insertIssuance,
+  issuanceByCredential,
+  spendOneTimePassword,
+  validCertificate,
+} from './issuance-queries.ts';
 import { issuanceOf } from './rows.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -48,15 +57,12 @@ export class SqlIssuanceLedger implements IssuanceLedger {
     requestId: string,
   ): Promise<Uint8Array> {
     return this.#transactions.write(async (transaction) => {
-      const updated = await transaction
-        .updateTable('issuance')
-        .set({ certificate, issued_at: at.toISOString() })
-        .where('issuer', '=', key.issuer)
-        .where('serial_number', '=', key.serialNumber)
-        .where('certificate', 'is', null)
-        .where('revoked_at', 'is', null)
-        .returning('subscriber')
-        .executeTakeFirst();
+      const { rows } = await fulfilIntent(transaction, {
+        ...key,
+        certificate,
+        at: at.toISOString(),
+      });
+      const [updated] = rows;
       if (!updated) return storedCertificate(transaction, key);
       await audit(transaction, {
         at,
@@ -148,29 +154,16 @@ function refusal(
 }
 
 async function isActive(transaction: Transaction, device: string): Promise<boolean> {
-  const row = await transaction
-    .selectFrom('device')
-    .innerJoin('tenant', 'tenant.id', 'device.tenant')
-    .select('device.id')
-    .where('device.id', '=', device)
-    .where('device.status', '=', 'active')
-    .where('tenant.suspended', '=', 0)
-    .executeTakeFirst();
-  return row !== undefined;
+  const { rows } = await activeDevice(transaction, { device });
+  return rows.length > 0;
 }
 
 async function isKeyOfAnother(transaction: Transaction, intent: Intent): Promise<boolean> {
-  const holders = await transaction
-    .selectFrom('issuance')
-    .select('subscriber')
-    .distinct()
-    .where('public_key_digest', '=', intent.publicKeyDigest)
-    .limit(2)
-    .execute();
-  return holders.some(({ subscriber }) => subscriber !== (intent.subscriber ?? null));
+  const { rows } = await holdersOfKey(transaction, intent);
+  return rows.some(({ subscriber }) => subscriber !== (intent.subscriber ?? null));
 }
 
-/** What this credential already got for this key; a revoked certificate is never released again. */
+/** What this credential already got for this request; a revoked certificate is never released again. */
 async function repeatOf(
   transaction: Transaction,
   intent: Intent,
@@ -179,76 +172,45 @@ async function repeatOf(
   if (credential.kind === 'operator') return undefined;
   const since =
     credential.kind === 'client-certificate' ? recordedAt.getTime() - repeatWindowMs : 0;
-  const row = await transaction
-    .selectFrom('issuance')
-    .selectAll()
-    .where('credential_id', '=', credential.id)
-    .where('credential_kind', '=', credential.kind)
-    .where('request_digest', '=', requestDigest)
-    .where('recorded_at', '>=', new Date(since).toISOString())
-    .where('revoked_at', 'is', null)
-    .orderBy('recorded_at', 'desc')
-    .executeTakeFirst();
+  const { rows } = await issuanceByCredential(transaction, {
+    ...credential,
+    requestDigest,
+    since: new Date(since).toISOString(),
+  });
+  const [row] = rows;
   return row && { kind: 'repeated', record: issuanceOf(row) };
 }
 
-/** Single use is this conditional UPDATE: of any number of racing requests, one changes the row. */
+/** Single use is a conditional UPDATE: of any number of racing requests, one changes the row. */
 async function spendCredential(transaction: Transaction, intent: Intent): Promise<boolean> {
   const { credential, recordedAt, publicKeyDigest, subscriber = '', issuer } = intent;
   const now = recordedAt.toISOString();
+  const { id } = credential;
   switch (credential.kind) {
     case 'operator':
       return true;
     case 'one-time-password': {
-      const { numUpdatedRows } = await transaction
-        .updateTable('one_time_password')
-        .set({ state: 'spent', spent_at: now, public_key_digest: publicKeyDigest })
-        .where('id', '=', credential.id)
-        .where('device', '=', subscriber)
-        .where('state', '=', 'unused')
-        .where('expires_at', '>', now)
-        .executeTakeFirst();
-      return numUpdatedRows === 1n;
+      const values = { id, device: subscriber, publicKeyDigest, now };
+      return (await spendOneTimePassword(transaction, values)).rows.length === 1;
     }
     case 'client-certificate': {
-      const presented = await transaction
-        .selectFrom('issuance')
-        .select('serial_number')
-        .where('issuer', '=', issuer)
-        .where('serial_number', '=', credential.id)
-        .where('subscriber', '=', subscriber)
-        .where('revoked_at', 'is', null)
-        .where('not_after', '>', now)
-        .executeTakeFirst();
-      return presented !== undefined;
+      const values = { issuer, serialNumber: id, subscriber, now };
+      return (await validCertificate(transaction, values)).rows.length === 1;
     }
   }
 }
 
 async function insertIntent(transaction: Transaction, intent: Intent): Promise<void> {
   const { credential, serialNumber, profile, publicKeyDigest } = intent;
-  await transaction
-    .insertInto('issuance')
-    .values({
-      issuer: intent.issuer,
-      serial_number: serialNumber,
-      to_be_signed: intent.toBeSigned,
-      certificate: null,
-      public_key_digest: publicKeyDigest,
-      request_digest: intent.requestDigest,
-      profile,
-      subscriber: intent.subscriber ?? null,
-      credential_kind: credential.kind,
-      credential_id: credential.id,
-      not_before: intent.notBefore.toISOString(),
-      not_after: intent.notAfter.toISOString(),
-      request_id: intent.requestId,
-      recorded_at: intent.recordedAt.toISOString(),
-      issued_at: null,
-      revoked_at: null,
-      revocation_reason: null,
-    })
-    .execute();
+  await insertIssuance(transaction, {
+    ...intent,
+    subscriber: intent.subscriber ?? null,
+    credentialKind: credential.kind,
+    credentialId: credential.id,
+    notBefore: intent.notBefore.toISOString(),
+    notAfter: intent.notAfter.toISOString(),
+    recordedAt: intent.recordedAt.toISOString(),
+  });
   await audit(transaction, {
     ...auditBase(intent),
     action: 'certificate.intended',

@@ -9,6 +9,7 @@ import type {
 } from '../enrollment/one-time-password-store.ts';
 import { audit } from './audit-trail.ts';
 import { countFailure, pauseOf } from './authentication-failures.ts';
+import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
 import { deviceOf, oneTimePasswordOf, tenantOf } from './rows.ts';
 import type { Transactions } from './transactions.ts';
@@ -114,12 +115,8 @@ export class SqlOneTimePasswords implements OneTimePasswordStore {
   }
 }
 
-/** One look-up by the hash whatever is wrong, so that no answer comes sooner than another. */
-async function findPassword(
-  db: Kysely<Database>,
-  { userName, passwordHash, group, at }: AuthenticationAttempt,
-): Promise<AttemptOutcome> {
-  const row = await db
+const passwordByHash = compiledQuery((db, { passwordHash }: { passwordHash: string }) =>
+  db
     .selectFrom('one_time_password')
     .innerJoin('device', 'device.id', 'one_time_password.device')
     .innerJoin('tenant', 'tenant.id', 'device.tenant')
@@ -133,8 +130,15 @@ async function findPassword(
       'tenant.endpoints',
       'tenant.suspended',
     ])
-    .where('password_hash', '=', passwordHash)
-    .executeTakeFirst();
+    .where('password_hash', '=', passwordHash),
+);
+
+/** One look-up by the hash whatever is wrong, so that no answer comes sooner than another. */
+async function findPassword(
+  db: Kysely<Database>,
+  { userName, passwordHash, group, at }: AuthenticationAttempt,
+): Promise<AttemptOutcome> {
+  const [row] = (await passwordByHash(db, { passwordHash })).rows;
   const reason = failureOf(row, userName, group, at);
   if (!row || reason) return { kind: 'failed', reason: reason ?? 'unknown' };
   return {

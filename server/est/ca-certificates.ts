@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { CaChain } from '../../ca/ca-chain.ts';
 import type { EstExchange } from './exchange.ts';
 import { certsOnly, encodeBody } from './messages.ts';
@@ -10,7 +10,7 @@ function messageOf(chain: CaChain): { der: Uint8Array; etag: string } {
   let message = messages.get(chain);
   if (!message) {
     const der = certsOnly([chain.root.der, chain.issuing.der]);
-    const etag = `"${createHash('sha256').update(der).digest('base64url').slice(0, 22)}"`;
+    const etag = `"${hash('sha256', der, 'base64url').slice(0, 22)}"`;
     message = { der, etag };
     messages.set(chain, message);
   }

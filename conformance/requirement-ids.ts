@@ -1,0 +1,15 @@
+function rows(prefix: string, last: number): string[] {
+  return Array.from({ length: last }, (_, i) => `${prefix}-${String(i + 1).padStart(2, '0')}`);
+}
+
+/** Every row of sections A to H: TLS, URIs, HTTP authentication, encodings, /cacerts, enroll, re-enroll, answers. */
+export const requirementIds: readonly string[] = [
+  ...rows('TLS', 29),
+  ...rows('URI', 13),
+  ...rows('AUTH', 15),
+  ...rows('ENC', 25),
+  ...rows('CAC', 14),
+  ...rows('ENR', 20),
+  ...rows('REN', 16),
+  ...rows('RSP', 18),
+];

@@ -1,0 +1,109 @@
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { EstServer } from './est-server.ts';
+import { certificatesIn, decodeBase64 } from './inspect-answer.ts';
+import { isSelfSigned } from './inspect-certificate.ts';
+import { judge, type Outcome } from './judge.ts';
+import { loadRequirements } from './load-requirements.ts';
+import { notTested } from './not-tested.ts';
+import { OperatorCommands } from './operator-commands.ts';
+import { pem } from './self-made-certificates.ts';
+
+const USAGE = `usage: node conformance/run.ts --url https://HOST:PORT --credential-command 'CMD'
+       [--root root.pem] [--label LABEL] [--revoke-command 'CMD {serial}']
+       [--only ID,...] [--strict] [--json]
+`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      url: { type: 'string' },
+      root: { type: 'string' },
+      label: { type: 'string' },
+      'credential-command': { type: 'string' },
+      'revoke-command': { type: 'string' },
+      only: { type: 'string' },
+      strict: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const credentialCommand = values['credential-command'];
+  if (values.url === undefined || credentialCommand === undefined) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  const requirements = await loadRequirements(values.only?.split(','));
+  const url = new URL(values.url);
+  const commands = new OperatorCommands(credentialCommand, values['revoke-command']);
+  const given = values.root === undefined ? undefined : await readFile(values.root, 'utf8');
+  const roots =
+    given === undefined ? await fetchRoots(url, commands, values.label) : splitPem(given);
+  // With --json, standard output is the array alone.
+  const stream = values.json ? process.stderr : process.stdout;
+  stream.write(announcement(url, roots, given !== undefined));
+
+  const server = new EstServer(url, roots, given !== undefined, commands, values.label);
+  const outcomes = await judge(server, requirements, (outcome) => {
+    if (!values.json) process.stdout.write(line(outcome));
+  });
+  if (values.json) process.stdout.write(`${JSON.stringify(outcomes, null, 2)}\n`);
+  else summarize(outcomes, values.only === undefined, values.strict);
+
+  const failing = values.strict ? ['fail', 'warn'] : ['fail'];
+  return outcomes.some(({ status }) => failing.includes(status)) ? 1 : 0;
+}
+
+/** RFC 7030 section 4.1.1: anchors fetched without verification count only once someone checked their fingerprint. */
+async function fetchRoots(url: URL, commands: OperatorCommands, label?: string): Promise<string[]> {
+  const answer = await new EstServer(url, [], false, commands, label).fetch('cacerts');
+  if (answer.status !== 200) throw new Error(`/cacerts answered ${answer.status}`);
+  const bag = certificatesIn(decodeBase64(answer.body)).map((der) => new X509Certificate(der));
+  return bag.filter(isSelfSigned).map((root) => pem(root.raw));
+}
+
+function splitPem(text: string): string[] {
+  return text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+}
+
+function announcement(url: URL, roots: readonly string[], verified: boolean): string {
+  const anchors = roots.map((root) => {
+    const { raw, subject } = new X509Certificate(root);
+    const print = createHash('sha256').update(raw).digest('hex').toUpperCase();
+    const origin = verified ? 'given' : 'fetched without verification';
+    return `trust anchor (${origin}): ${subject.replaceAll('\n', ', ')}\n  SHA-256 ${print}\n`;
+  });
+  return `EST server ${url.origin}\n${anchors.join('')}\n`;
+}
+
+function line({ status, id, level, source, title, reason }: Outcome): string {
+  const why =
+    reason === undefined ? '' : `\n       ${reason.trim().replaceAll(/\n\s*/g, '\n       ')}`;
+  return `${status.padEnd(4)}  ${id.padEnd(8)}${level.padEnd(11)}${title} (${source})${why}\n`;
+}
+
+function summarize(outcomes: readonly Outcome[], whole: boolean, strict: boolean): void {
+  if (whole) {
+    process.stdout.write('\nnot tested:\n');
+    for (const [id, reason] of Object.entries(notTested)) {
+      process.stdout.write(`      ${id.padEnd(8)}${reason}\n`);
+    }
+  }
+  const count = (status: Outcome['status']) => outcomes.filter((each) => each.status === status);
+  const warned = count('warn').map(({ id }) => id);
+  if (warned.length > 0) {
+    const meaning = strict ? 'counted as failed' : 'recommendations not met';
+    process.stdout.write(`\n${warned.length} warnings, ${meaning}: ${warned.join(', ')}\n`);
+  }
+  const failed = count('fail').length + (strict ? warned.length : 0);
+  process.stdout.write(
+    `\n${count('pass').length} passed, ${failed} failed, ${count('skip').length} skipped\n`,
+  );
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 2;
+}

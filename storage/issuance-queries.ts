@@ -1,0 +1,145 @@
+/** The queries every enrollment runs, compiled once. */
+
+import { compiledQuery } from './compiled-query.ts';
+
+export const activeDevice = compiledQuery((db, { device }: { device: string }) =>
+  db
+    .selectFrom('device')
+    .innerJoin('tenant', 'tenant.id', 'device.tenant')
+    .select('device.id')
+    .where('device.id', '=', device)
+    .where('device.status', '=', 'active')
+    .where('tenant.suspended', '=', 0),
+);
+
+/** Whose certificates the key is in; null stands for a certificate of no device. */
+export const holdersOfKey = compiledQuery((db, { publicKeyDigest }: { publicKeyDigest: string }) =>
+  db
+    .selectFrom('issuance')
+    .select('subscriber')
+    .distinct()
+    .where('public_key_digest', '=', publicKeyDigest)
+    .limit(2),
+);
+
+export const issuanceByCredential = compiledQuery(
+  (
+    db,
+    {
+      kind,
+      id,
+      requestDigest,
+      since,
+    }: { kind: string; id: string; requestDigest: string; since: string },
+  ) =>
+    db
+      .selectFrom('issuance')
+      .selectAll()
+      .where('credential_id', '=', id)
+      .where('credential_kind', '=', kind)
+      .where('request_digest', '=', requestDigest)
+      .where('recorded_at', '>=', since)
+      .where('revoked_at', 'is', null)
+      .orderBy('recorded_at', 'desc')
+      .limit(1),
+);
+
+/** Returns the row it changed, or none: then the password is spent, revoked, expired or another device's. */
+export const spendOneTimePassword = compiledQuery(
+  (
+    db,
+    {
+      id,
+      device,
+      publicKeyDigest,
+      now,
+    }: { id: string; device: string; publicKeyDigest: string; now: string },
+  ) =>
+    db
+      .updateTable('one_time_password')
+      .set({ state: 'spent', spent_at: now, public_key_digest: publicKeyDigest })
+      .where('id', '=', id)
+      .where('device', '=', device)
+      .where('state', '=', 'unused')
+      .where('expires_at', '>', now)
+      .returning('id'),
+);
+
+export const validCertificate = compiledQuery(
+  (
+    db,
+    {
+      issuer,
+      serialNumber,
+      subscriber,
+      now,
+    }: { issuer: string; serialNumber: string; subscriber: string; now: string },
+  ) =>
+    db
+      .selectFrom('issuance')
+      .select('serial_number')
+      .where('issuer', '=', issuer)
+      .where('serial_number', '=', serialNumber)
+      .where('subscriber', '=', subscriber)
+      .where('revoked_at', 'is', null)
+      .where('not_after', '>', now),
+);
+
+export interface NewIssuance {
+  readonly issuer: string;
+  readonly serialNumber: string;
+  readonly toBeSigned: Uint8Array;
+  readonly publicKeyDigest: string;
+  readonly requestDigest: string;
+  readonly profile: string;
+  readonly subscriber: string | null;
+  readonly credentialKind: string;
+  readonly credentialId: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly requestId: string;
+  readonly recordedAt: string;
+}
+
+export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
+  db.insertInto('issuance').values({
+    issuer: values.issuer,
+    serial_number: values.serialNumber,
+    to_be_signed: values.toBeSigned,
+    certificate: null,
+    public_key_digest: values.publicKeyDigest,
+    request_digest: values.requestDigest,
+    profile: values.profile,
+    subscriber: values.subscriber,
+    credential_kind: values.credentialKind,
+    credential_id: values.credentialId,
+    not_before: values.notBefore,
+    not_after: values.notAfter,
+    request_id: values.requestId,
+    recorded_at: values.recordedAt,
+    issued_at: null,
+    revoked_at: null,
+    revocation_reason: null,
+  }),
+);
+
+/** Puts the certificate to its intent, unless one is there already or the intent was revoked. */
+export const fulfilIntent = compiledQuery(
+  (
+    db,
+    {
+      issuer,
+      serialNumber,
+      certificate,
+      at,
+    }: { issuer: string; serialNumber: string; certificate: Uint8Array; at: string },
+  ) =>
+    db
+      .updateTable('issuance')
+      .set({ certificate, issued_at: at })
+      .where('issuer', '=', issuer)
+      .where('serial_number', '=', serialNumber)
+      .where('certificate', 'is', null)
+      .where('revoked_at', 'is', null)
+      .returning('subscriber'),
+);
