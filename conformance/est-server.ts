@@ -5,12 +5,7 @@ import { base64Lines, certificateRequest, ecKey, type Key } from './certificate-
 import { AnswerReader, type HttpAnswer } from './http-answer.ts';
 import { certificatesIn, decodeBase64 } from './inspect-answer.ts';
 import type { Credential, OperatorCommands } from './operator-commands.ts';
-import { clientCertificate } from './self-made-certificates.ts';
-
-export interface ClientCertificate {
-  readonly key: string;
-  readonly cert: string;
-}
+import { type ClientCertificate, clientCertificate } from './self-made-certificates.ts';
 
 export interface RequestOptions {
   readonly method?: string;

@@ -9,11 +9,12 @@ import {
   type Key,
   type RequestContents,
 } from './certificate-requests.ts';
-import type { ClientCertificate, EstServer, RequestOptions } from './est-server.ts';
+import type { EstServer, RequestOptions } from './est-server.ts';
 import { AnswerReader, type HttpAnswer } from './http-answer.ts';
 import { certificatesIn, decodeBase64, issuedCertificate, refused } from './inspect-answer.ts';
 import { extensionValue, subjectName } from './inspect-certificate.ts';
 import { openssl } from './openssl.ts';
+import type { ClientCertificate } from './self-made-certificates.ts';
 
 const SUBJECT_ALT_NAME = '2.5.29.17';
 

@@ -1,5 +1,6 @@
 import type { EstServer } from './est-server.ts';
-import { isMandatory, type Requirement, Skip } from './requirement.ts';
+import { isMandatory, type Requirement } from './requirement.ts';
+import { Skip } from './skip.ts';
 
 export interface Outcome extends Pick<Requirement, 'id' | 'level' | 'source' | 'title'> {
   /** 'warn' is a failure of something that is recommended but not mandatory. */

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import { skip } from './requirement.ts';
+import { skip } from './skip.ts';
 
 const run = promisify(execFile);
 const PATIENCE = 30_000;

@@ -20,15 +20,6 @@ export interface Requirement {
   readonly test: (server: EstServer) => Promise<void>;
 }
 
-/** Thrown when a requirement does not apply to this server or cannot be judged with what the caller gave. */
-export class Skip extends Error {
-  override readonly name = 'Skip';
-}
-
-export function skip(reason: string): never {
-  throw new Skip(reason);
-}
-
 /** Only these two levels make a server non-conforming; the rest are warnings. */
 export function isMandatory(level: Level): boolean {
   return level === 'MUST' || level === 'MUST NOT';

@@ -9,7 +9,12 @@ import {
   signed,
 } from './certificate-requests.ts';
 import { booleanTrue, explicit, integer, sequence, time } from './der-writer.ts';
-import type { ClientCertificate } from './est-server.ts';
+
+/** PEM. */
+export interface ClientCertificate {
+  readonly key: string;
+  readonly cert: string;
+}
 
 const DAY = 86_400_000;
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';

@@ -1,7 +1,8 @@
 import { connect as connectTcp } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { SecureVersion } from 'node:tls';
-import type { ClientCertificate, Connection, EstServer } from './est-server.ts';
+import type { Connection, EstServer } from './est-server.ts';
+import type { ClientCertificate } from './self-made-certificates.ts';
 
 /** A session ticket or id as the server hands it out, after one whole exchange; undefined if it hands out none. */
 export async function obtainSession(

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { answered, certificatesIn, decodeBase64 } from '../inspect-answer.ts';
 import { isSelfSigned, pathTo } from '../inspect-certificate.ts';
-import { type Requirement, skip } from '../requirement.ts';
+import type { Requirement } from '../requirement.ts';
+import { skip } from '../skip.ts';
 
 export const requirement: Requirement = {
   id: 'CAC-09',

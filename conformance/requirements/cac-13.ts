@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { fetchCaCertificates } from '../flows.ts';
-import { type Requirement, skip } from '../requirement.ts';
+import type { Requirement } from '../requirement.ts';
+import { skip } from '../skip.ts';
 
 export const requirement: Requirement = {
   id: 'CAC-13',

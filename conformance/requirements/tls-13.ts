@@ -1,9 +1,9 @@
 import { certificateRequest, ecKey, withBrokenSignature } from '../certificate-requests.ts';
-import type { ClientCertificate } from '../est-server.ts';
 import { refusesClient } from '../flows.ts';
 import { issuedCertificate } from '../inspect-answer.ts';
 import { issuerName, subjectName } from '../inspect-certificate.ts';
 import type { Requirement } from '../requirement.ts';
+import type { ClientCertificate } from '../self-made-certificates.ts';
 import {
   clientCertificate,
   makeCertificate,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
-import { type Requirement, skip } from '../requirement.ts';
+import type { Requirement } from '../requirement.ts';
+import { skip } from '../skip.ts';
 
 export const requirement: Requirement = {
   id: 'TLS-28',

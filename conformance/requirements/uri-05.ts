@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { answered, certificatesIn, decodeBase64 } from '../inspect-answer.ts';
-import { type Requirement, skip } from '../requirement.ts';
+import type { Requirement } from '../requirement.ts';
+import { skip } from '../skip.ts';
 
 export const requirement: Requirement = {
   id: 'URI-05',
