@@ -85,7 +85,8 @@ export class GroupCommit implements Transactions {
       this.#writer.exec('RELEASE unit');
       return done;
     } catch (cause) {
-      // A full disk ends the whole transaction by itself; then this throws too, and every unit of it fails.
+      // On a full disk SQLite ends the whole transaction by itself; then every unit of it has failed.
+      if (!this.#writer.isTransaction) throw cause;
       this.#writer.exec('ROLLBACK TO unit; RELEASE unit');
       const error = faultOf(cause);
       return () => unit.fail(error);

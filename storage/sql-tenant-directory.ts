@@ -53,11 +53,11 @@ export class SqlTenantDirectory implements TenantDirectory {
     if (!row) return undefined;
     const groups = await read
       .selectFrom('device_group')
-      .select(['label', 'tenant'])
+      .select('label')
       .where('tenant', '=', id)
       .orderBy('created_at')
       .execute();
-    return { tenant: tenantOf(row), groups };
+    return { tenant: tenantOf(row), groups: groups.map(({ label }) => ({ label, tenant: id })) };
   }
 
   async list(): Promise<Tenant[]> {
@@ -89,11 +89,12 @@ export class SqlTenantDirectory implements TenantDirectory {
     });
   }
 
-  groupOf(label: string): Promise<Group | undefined> {
-    return this.#transactions.read
+  async groupOf(label: string): Promise<Group | undefined> {
+    const row = await this.#transactions.read
       .selectFrom('device_group')
-      .select(['label', 'tenant'])
+      .select('tenant')
       .where('label', '=', label)
       .executeTakeFirst();
+    return row && { label, tenant: row.tenant };
   }
 }

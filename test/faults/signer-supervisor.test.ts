@@ -313,6 +313,7 @@ test('the wrong key, no key, a readable PIN file: no start, and the reason', {
   await assert.rejects(wrong, { kind: 'key', message: /not the one in the CA certificate/ });
   await assert.rejects(start({ ...quick, key: 'none' }), { kind: 'key' });
   await assert.rejects(start({ ...quick, module: '/nowhere.so' }), { kind: 'config' });
+  await assert.rejects(start({ ...quick, module: 'here.so' }), { message: /absolute path/ });
   await assert.rejects(start({ ...quick, token: 'none' }), { message: /present: "test token"/ });
   const open = join(fixture.directory, 'open-pin');
   writeFileSync(open, fixture.pin, { mode: 0o644 });

@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { type Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecureVersion } from 'node:tls';
@@ -20,6 +20,8 @@ export interface EstRequest {
   readonly user?: string;
   readonly password?: string;
   readonly tls?: SecureVersion;
+  /** Keeps the connection; without it the request has one of its own. */
+  readonly agent?: Agent;
 }
 
 export interface EstAnswer {
@@ -29,7 +31,7 @@ export interface EstAnswer {
   readonly body: string;
 }
 
-/** One request on a connection of its own. */
+/** One request, on a connection of its own unless an agent keeps one. */
 export function call(url: string, root: string, options: EstRequest = {}): Promise<EstAnswer> {
   const { method = 'GET', headers = {}, body, certificate, key, user, password, tls } = options;
   return new Promise((resolve, reject) => {
@@ -38,7 +40,7 @@ export function call(url: string, root: string, options: EstRequest = {}): Promi
       {
         method,
         ca: root,
-        agent: false,
+        agent: options.agent ?? false,
         timeout: 20_000,
         headers: {
           ...(body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }),

@@ -1,0 +1,35 @@
+/**
+ * For tests: a signer process whose library has faults that SoftHSM cannot produce, described as
+ * JSON in the variable BESTOW_TEST_FAULTS.
+ */
+import { appendFileSync, existsSync } from 'node:fs';
+import { loadCryptoki } from './cryptoki.ts';
+import { Pkcs11Fault, pkcs11Code } from './pkcs11-fault.ts';
+import { runSignerProcess } from './signer-process.ts';
+import { flipped, withFaults } from './softhsm-fixture.ts';
+
+export interface TestFaults {
+  /** Every login is appended to this file as one line. */
+  readonly loginsFile: string;
+  /** What C_Login returns, such as CKR_PIN_LOCKED. */
+  readonly login?: string;
+  /** While this file exists, signatures have a bit flipped. */
+  readonly flipWhile?: string;
+}
+
+const faults: TestFaults = JSON.parse(process.env.BESTOW_TEST_FAULTS ?? '{}');
+const flip = (signature: Buffer): Buffer =>
+  faults.flipWhile !== undefined && existsSync(faults.flipWhile) ? flipped(signature) : signature;
+
+await runSignerProcess((module, environment) => {
+  const real = loadCryptoki(module, environment);
+  return withFaults(real, {
+    login(...call) {
+      appendFileSync(faults.loginsFile, 'login\n');
+      if (faults.login !== undefined) throw new Pkcs11Fault('C_Login', pkcs11Code(faults.login));
+      real.login(...call);
+    },
+    sign: (...call) => flip(real.sign(...call)),
+    signAsync: async (...call) => flip(await real.signAsync(...call)),
+  });
+});

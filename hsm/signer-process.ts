@@ -1,0 +1,105 @@
+/**
+ * The process that owns one token. A PKCS#11 call that hangs cannot be cancelled, and a library
+ * that lost its device stays lost, so the process exists to be killed and started again.
+ *
+ * Exit codes: see `signerExitCodes`. The reason goes to the parent as a message before.
+ */
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import process from 'node:process';
+import { type Cryptoki, loadCryptoki } from './cryptoki.ts';
+import { openPkcs11Signer, type Pkcs11Signer } from './pkcs11-signer.ts';
+import { type SignerServer, serveSigner } from './serve-signer.ts';
+import {
+  readSignerTask,
+  type SignerMessage,
+  type SignerTask,
+  signerExitCodes,
+} from './signer-task.ts';
+import { TokenFault } from './token-fault.ts';
+
+/** Milliseconds for answering what is pending, once there is a reason to exit. */
+const drainTime = 1000;
+
+/**
+ * Opens the token that the environment describes and serves it until SIGTERM, until the parent
+ * is gone, or until the token fails.
+ * @param load where tests put a wrapped library
+ */
+export async function runSignerProcess(load: typeof loadCryptoki = loadCryptoki): Promise<void> {
+  const running = new RunningSigner();
+  process.on('SIGTERM', () => void running.exit('stopped'));
+  // Ctrl-C reaches the whole process group; the parent decides when the signer ends.
+  process.on('SIGINT', () => undefined);
+  process.on('disconnect', () => void running.abandon());
+  try {
+    await running.start(readSignerTask(process.env), load);
+  } catch (error) {
+    await running.fail(asTokenFault(error));
+  }
+}
+
+class RunningSigner {
+  #signer: Pkcs11Signer | undefined;
+  #server: SignerServer | undefined;
+  #exiting = false;
+  #directory: string | undefined;
+
+  async start(task: SignerTask, load: typeof loadCryptoki): Promise<void> {
+    const { config, pinRefused } = task;
+    this.#directory = dirname(task.socketPath);
+    const key = { publicKey: Buffer.from(task.publicKey, 'base64'), algorithm: task.algorithm };
+    this.#signer = await openPkcs11Signer(loadLibrary(task, load), config, key, {
+      ...(pinRefused === undefined ? {} : { pinRefused }),
+      onFault: (fault) => void this.fail(fault),
+    });
+    this.#server = await serveSigner(this.#signer, task.socketPath);
+    await tell({ type: 'ready' });
+  }
+
+  /** The parent died without removing the directory of the socket, and nobody else will. */
+  async abandon(): Promise<void> {
+    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
+    await this.exit('stopped');
+  }
+
+  async fail(fault: TokenFault): Promise<void> {
+    if (this.#exiting) return;
+    await tell({ type: 'fault', kind: fault.kind, reason: fault.message });
+    await this.exit(fault.kind);
+  }
+
+  async exit(reason: keyof typeof signerExitCodes): Promise<void> {
+    if (this.#exiting) return;
+    this.#exiting = true;
+    // Leaving the process joins its threads; one that hangs in the library would keep it.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), drainTime);
+    await this.#server?.close();
+    process.exitCode = signerExitCodes[reason];
+    process.exit();
+  }
+}
+
+function loadLibrary({ config }: SignerTask, load: typeof loadCryptoki): Cryptoki {
+  try {
+    return load(config.module, config.environment);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new TokenFault('config', `${config.module} cannot be loaded: ${reason}`);
+  }
+}
+
+function asTokenFault(error: unknown): TokenFault {
+  if (error instanceof TokenFault) return error;
+  const { cause } = error instanceof Error ? error : { cause: undefined };
+  if (cause instanceof TokenFault) return cause;
+  return new TokenFault('module', error instanceof Error ? error.message : String(error));
+}
+
+/** Waits until the message is on its way; a parent that is gone needs no message. */
+async function tell(message: SignerMessage): Promise<void> {
+  if (!process.connected) return;
+  await new Promise<void>((sent) => process.send?.(message, undefined, undefined, () => sent()));
+}
+
+if (import.meta.main) await runSignerProcess();

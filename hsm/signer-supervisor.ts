@@ -1,0 +1,200 @@
+/**
+ * Keeps one signer process alive: starts it, tests it, kills it when it hangs, starts it again.
+ */
+import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { SignerKey } from './pkcs11-signer.ts';
+import { SignerChild, type SignerEnd } from './signer-child.ts';
+import { connectProbe, type SignerConnection } from './signer-connection.ts';
+import type { SignerLog } from './signer-log.ts';
+import { checkTokenConfig, type TokenConfig, tokenDefaults } from './token-config.ts';
+import { TokenFault } from './token-fault.ts';
+
+export interface SuperviseOptions extends SignerKey {
+  readonly log: SignerLog;
+  /** Path of the marker left when the token refuses the PIN, such as DIR/run/pin-refused. */
+  readonly pinRefused: string;
+  /** Milliseconds from starting a process until it must be ready. */
+  readonly startDeadline?: number;
+  /** The program to run; tests give one that injects faults. */
+  readonly program?: URL;
+}
+
+export type SignerState =
+  | { readonly status: 'up' }
+  | { readonly status: 'down'; readonly reason: string }
+  | { readonly status: 'stopped'; readonly reason: string };
+
+export interface SignerSupervisor {
+  /** For connectSigner; stays the same across restarts of the process. */
+  readonly socketPath: string;
+  /** `down` is being repaired; `stopped` waits for an operator or was asked for. */
+  readonly state: SignerState;
+  /** Process id of the signer process, while there is one. */
+  readonly pid: number | undefined;
+  /** Ends the process and removes its socket; resolves when both are gone. */
+  stop(): Promise<void>;
+}
+
+/** Milliseconds before a restart: doubled each time, from the first to the last. */
+const backOff = { first: 500, last: 15_000 };
+const defaultStartDeadline = 15_000;
+
+/**
+ * Starts a signer process; resolves when it has proved that it signs with the expected key.
+ * @throws TokenFault with the reason when it cannot; nothing is left running then
+ */
+export async function superviseSigner(
+  config: TokenConfig,
+  options: SuperviseOptions,
+): Promise<SignerSupervisor> {
+  const problems = checkTokenConfig(config);
+  if (problems.length > 0) throw new TokenFault('config', problems.join('; '));
+  const directory = await mkdtemp(join(tmpdir(), 'bestow-signer-'));
+  const supervisor = new Supervisor(config, options, directory);
+  try {
+    await supervisor.start();
+  } catch (error) {
+    await supervisor.stop();
+    throw error;
+  }
+  return supervisor;
+}
+
+class Supervisor implements SignerSupervisor {
+  readonly socketPath: string;
+  readonly #directory: string;
+  readonly #config: TokenConfig;
+  readonly #options: SuperviseOptions;
+  #state: SignerState = { status: 'down', reason: 'starting' };
+  #child: SignerChild | undefined;
+  #probe: SignerConnection | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #restarts = 0;
+
+  constructor(config: TokenConfig, options: SuperviseOptions, directory: string) {
+    this.#config = config;
+    this.#options = options;
+    this.#directory = directory;
+    this.socketPath = join(directory, 'signer.sock');
+  }
+
+  get state(): SignerState {
+    return this.#state;
+  }
+
+  get #stopped(): boolean {
+    return this.#state.status === 'stopped';
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  async start(): Promise<void> {
+    const { pinRefused, algorithm, publicKey, startDeadline, program, log } = this.#options;
+    await assertPrivateDirectory(this.#directory);
+    if (this.#stopped) return;
+    const child = new SignerChild(
+      {
+        config: this.#config,
+        socketPath: this.socketPath,
+        publicKey: Buffer.from(publicKey).toString('base64'),
+        algorithm,
+        pinRefused,
+      },
+      { log, ...(program === undefined ? {} : { program }) },
+    );
+    this.#child = child;
+    await child.ready(startDeadline ?? defaultStartDeadline);
+    if (this.#stopped) return;
+    this.#state = { status: 'up' };
+    log('info', 'signer is up', { token: this.#config.token, pid: child.pid });
+    void child.ended.then((end) => this.#ended(end));
+    this.#scheduleProbe();
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#stopped) this.#state = { status: 'stopped', reason: 'stopped on request' };
+    clearTimeout(this.#timer);
+    this.#probe?.close();
+    await this.#child?.stop();
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  #scheduleProbe(): void {
+    const interval = this.#config.probeInterval ?? tokenDefaults.probeInterval;
+    this.#timer = setTimeout(() => void this.#probeOnce(), interval);
+  }
+
+  /**
+   * Asks through a new connection, as a client does, so that all of its way is tested: a socket
+   * that was deleted under us still serves those who are connected.
+   */
+  async #probeOnce(): Promise<void> {
+    const child = this.#child;
+    const probe = connectProbe({
+      publicKey: this.#options.publicKey,
+      algorithm: this.#options.algorithm,
+      socketPath: this.socketPath,
+      deadline: this.#config.deadline ?? tokenDefaults.deadline,
+    });
+    this.#probe = probe;
+    try {
+      await probe.probe();
+      this.#restarts = 0;
+    } catch (error) {
+      if (this.#child !== child || this.#state.status !== 'up') return;
+      child?.kill(`a test signature failed: ${error instanceof Error ? error.message : error}`);
+      return;
+    } finally {
+      probe.close();
+    }
+    if (this.#child === child && this.#state.status === 'up') this.#scheduleProbe();
+  }
+
+  #ended(end: SignerEnd): void {
+    clearTimeout(this.#timer);
+    this.#probe?.close();
+    this.#probe = undefined;
+    if (this.#stopped) return;
+    const fields = { token: this.#config.token, kind: end.kind, reason: end.reason };
+    if (end.kind === 'credential') {
+      this.#state = { status: 'stopped', reason: end.reason };
+      this.#options.log('error', 'signer is stopped: the token refused the PIN', fields);
+      return;
+    }
+    this.#state = { status: 'down', reason: end.reason };
+    const delay = Math.min(backOff.first * 2 ** this.#restarts, backOff.last);
+    this.#restarts += 1;
+    this.#options.log('error', 'signer is down', { ...fields, restartInMs: delay });
+    this.#timer = setTimeout(() => void this.#restart(), delay);
+  }
+
+  async #restart(): Promise<void> {
+    try {
+      await this.start();
+    } catch (error) {
+      if (!(error instanceof TokenFault)) throw error;
+      this.#ended({ kind: error.kind, reason: error.message });
+    }
+  }
+}
+
+/**
+ * Makes the directory of the socket again if something cleaned it away, and trusts no other that
+ * came in its place.
+ */
+async function assertPrivateDirectory(path: string): Promise<void> {
+  await mkdir(path, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') {
+      throw new TokenFault('config', `${path} cannot be made: ${error.message}`);
+    }
+  });
+  const found = await lstat(path);
+  const isOurs = found.isDirectory() && found.uid === process.getuid?.();
+  if (!isOurs || (found.mode & 0o777) !== 0o700) {
+    throw new TokenFault('config', `${path} is not a directory that is ours alone`);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * For tests: a SoftHSM token of its own, with a key, in a directory that goes away afterwards.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type CaKeyType, signatureAlgorithmOf } from '../ca/signer.ts';
+import { createSoftHsmToken } from './create-softhsm-token.ts';
+import { type Cryptoki, loadCryptoki } from './cryptoki.ts';
+import { generateKey } from './generate-key.ts';
+import { openToken } from './open-token.ts';
+import type { SignerKey } from './pkcs11-signer.ts';
+import type { TokenConfig } from './token-config.ts';
+
+export interface FixtureToken {
+  readonly directory: string;
+  readonly config: TokenConfig;
+  readonly cryptoki: Cryptoki;
+  /** Also the text to look for where no PIN may be. */
+  readonly pin: string;
+  readonly pinFile: string;
+  readonly pinRefused: string;
+  /** Adds a key and names it in a configuration. The library is left finalised. */
+  addKey(type: CaKeyType, label?: string): Promise<{ config: TokenConfig; key: SignerKey }>;
+  remove(): void;
+}
+
+export function fixtureToken(): FixtureToken {
+  const directory = mkdtempSync(join(tmpdir(), 'bestow-hsm-test-'));
+  const pin = 'pin-4711-Zx9';
+  const pinFile = join(directory, 'pin');
+  writeFileSync(pinFile, `${pin}\n`, { mode: 0o600 });
+  const made = createSoftHsmToken({ directory, label: 'test token', pin });
+  const config: TokenConfig = {
+    module: made.module,
+    token: 'test token',
+    key: 'ca',
+    pin: { file: pinFile },
+    environment: made.environment,
+  };
+  const cryptoki = loadCryptoki(made.module, made.environment);
+  return {
+    directory,
+    config,
+    cryptoki,
+    pin,
+    pinFile,
+    pinRefused: join(directory, 'run', 'pin-refused'),
+    async addKey(type, label = 'ca') {
+      const token = openToken(cryptoki, config, { access: 'read-write' });
+      const publicKey = await generateKey(token, label, type).finally(() => token.close());
+      const key = { publicKey, algorithm: signatureAlgorithmOf[type] };
+      return { config: { ...config, key: label }, key };
+    },
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+/** The same library with some of its methods replaced. */
+export function withFaults(real: Cryptoki, faults: Partial<Cryptoki>): Cryptoki {
+  return new Proxy(real, {
+    get(target, name: keyof Cryptoki) {
+      const fault = faults[name];
+      return fault ?? target[name].bind(target);
+    },
+  });
+}
+
+/** The signature with one bit changed. */
+export function flipped(signature: Buffer): Buffer {
+  const copy = Buffer.from(signature);
+  copy[copy.length - 1] = (copy[copy.length - 1] ?? 0) ^ 1;
+  return copy;
+}

@@ -1,0 +1,164 @@
+/**
+ * What is SQLite's own: durability settings, migrations, locks, group commit.
+ */
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, describe, test } from 'node:test';
+import { sql } from 'kysely';
+import { GroupCommit } from './group-commit.ts';
+import { migrate, requireCurrentSchema, SchemaError } from './migrate.ts';
+import { kyselyOver, openSqliteFile } from './node-sqlite.ts';
+import { StorageUnavailable } from './storage-unavailable.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'bestow-sqlite-'));
+after(() => rmSync(directory, { recursive: true, force: true }));
+let files = 0;
+const newFile = () => join(directory, `${++files}.db`);
+const busyTimeout = 100;
+
+async function opened(path = newFile()) {
+  const transactions = new GroupCommit({ path, busyTimeout });
+  await migrate(transactions.schema);
+  return { transactions, path };
+}
+
+const entry = (action: string) => ({
+  at: 'now',
+  actor: 'a',
+  action,
+  object: 'o',
+  request_id: null,
+  details: '{}',
+});
+
+test('commits are flushed to disk: WAL with synchronous FULL, and foreign keys are enforced', () => {
+  const database = openSqliteFile({ path: newFile(), busyTimeout });
+  const pragma = (name: string) => Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+  assert.deepEqual(['journal_mode', 'synchronous', 'foreign_keys', 'busy_timeout'].map(pragma), [
+    'wal',
+    2,
+    1,
+    busyTimeout,
+  ]);
+  database.close();
+});
+
+describe('schema', () => {
+  test('is brought up to date once, and a second time changes nothing', async () => {
+    const { transactions } = await opened();
+    await migrate(transactions.schema);
+    await requireCurrentSchema(transactions.schema);
+    await transactions.close();
+  });
+
+  test('of an empty database is not current', async () => {
+    const db = kyselyOver(openSqliteFile({ path: newFile(), busyTimeout }));
+    await assert.rejects(requireCurrentSchema(db), SchemaError);
+    await db.destroy();
+  });
+
+  test('of a newer version is refused', async () => {
+    const { transactions } = await opened();
+    await sql`insert into kysely_migration values ('9999-from-the-future', '2040-01-01')`.execute(
+      transactions.schema,
+    );
+    await assert.rejects(migrate(transactions.schema), /newer version .*9999-from-the-future/);
+    await transactions.close();
+  });
+});
+
+test('the audit log can be added to and nothing else', async () => {
+  const { transactions } = await opened();
+  await transactions.write((t) => t.insertInto('audit_log').values(entry('one')).execute());
+  await assert.rejects(
+    transactions.write((t) => t.updateTable('audit_log').set({ actor: 'b' }).execute()),
+    /append-only/,
+  );
+  await assert.rejects(
+    transactions.write((t) => t.deleteFrom('audit_log').execute()),
+    /append-only/,
+  );
+  await transactions.close();
+});
+
+describe('group commit', () => {
+  test('a unit that fails takes nothing with it but its own writes', async () => {
+    const { transactions } = await opened();
+    const write = (action: string, fail: boolean) =>
+      transactions.write(async (t) => {
+        await t.insertInto('audit_log').values(entry(action)).execute();
+        if (fail) throw new Error(`no ${action}`);
+        return action;
+      });
+    const results = await Promise.allSettled([
+      write('one', false),
+      write('two', true),
+      write('three', false),
+    ]);
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+    const rows = await transactions.read
+      .selectFrom('audit_log')
+      .select('action')
+      .orderBy('id')
+      .execute();
+    assert.deepEqual(
+      rows.map(({ action }) => action),
+      ['one', 'three'],
+    );
+    await transactions.close();
+  });
+
+  test('a read never sees what is not committed', async () => {
+    const { transactions } = await opened();
+    let seen: unknown;
+    await transactions.write(async (t) => {
+      await t.insertInto('audit_log').values(entry('one')).execute();
+      seen = (await transactions.read.selectFrom('audit_log').selectAll().execute()).length;
+    });
+    assert.equal(seen, 0);
+    await transactions.close();
+  });
+
+  test('while another process holds the lock, a write is unavailable, not lost and not a fault', async () => {
+    const { transactions, path } = await opened();
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const write = () =>
+      transactions.write((t) => t.insertInto('audit_log').values(entry('one')).execute());
+    await assert.rejects(
+      write(),
+      (error) => error instanceof StorageUnavailable && /locked/.test(error.message),
+    );
+    other.exec('ROLLBACK');
+    await write();
+    other.close();
+    await transactions.close();
+  });
+
+  test('a full disk is unavailable, and what was committed stays', async () => {
+    const { transactions } = await opened();
+    await transactions.write((t) => t.insertInto('audit_log').values(entry('kept')).execute());
+    const { rows } = await sql<{ page_count: number }>`PRAGMA page_count`.execute(
+      transactions.schema,
+    );
+    await sql.raw(`PRAGMA max_page_count = ${rows[0]?.page_count}`).execute(transactions.schema);
+    const large = { ...entry('large'), details: 'x'.repeat(100_000) };
+    await assert.rejects(
+      transactions.write((t) => t.insertInto('audit_log').values(large).execute()),
+      (error) => error instanceof StorageUnavailable && /full/.test(error.message),
+    );
+    const kept = await transactions.read.selectFrom('audit_log').select('action').execute();
+    assert.deepEqual(
+      kept.map(({ action }) => action),
+      ['kept'],
+    );
+    await transactions.close();
+  });
+});
