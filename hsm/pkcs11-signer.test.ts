@@ -4,6 +4,7 @@ import { rmSync, statSync } from 'node:fs';
 import { after, afterEach, describe, test } from 'node:test';
 import { caKeyTypes, SignerUnavailable } from '../ca/signer.ts';
 import { eventually } from '../test/support/eventually.ts';
+import { fixtureToken, flipped, withFaults } from '../test/support/softhsm-fixture.ts';
 import { createSoftHsmToken } from './create-softhsm-token.ts';
 import { type Cryptoki, ck } from './cryptoki.ts';
 import { generateKey } from './generate-key.ts';
@@ -17,7 +18,6 @@ import {
 } from './pkcs11-signer.ts';
 import { ecCurves, fromSpki, keyIdentifier } from './public-key.ts';
 import { signatureVerifies } from './signature-algorithm.ts';
-import { fixtureToken, flipped, withFaults } from './softhsm-fixture.ts';
 import type { TokenConfig } from './token-config.ts';
 import type { TokenFault } from './token-fault.ts';
 

@@ -17,7 +17,7 @@ import {
 import { dirname, join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { SignerUnavailable } from '../../ca/signer.ts';
-import type { TestFaults } from '../../hsm/faulty-signer-process.ts';
+import type { TestFaults } from '../support/faulty-signer-process.ts';
 import { fromSpki } from '../../hsm/public-key.ts';
 import { signatureVerifies } from '../../hsm/signature-algorithm.ts';
 import { connectSigner, type RemoteSigner } from '../../hsm/signer-connection.ts';
@@ -26,7 +26,7 @@ import {
   type SuperviseOptions,
   superviseSigner,
 } from '../../hsm/signer-supervisor.ts';
-import { fixtureToken } from '../../hsm/softhsm-fixture.ts';
+import { fixtureToken } from '../support/softhsm-fixture.ts';
 import type { TokenConfig } from '../../hsm/token-config.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -136,7 +136,7 @@ test('bits begin to flip: the probe notices and the process is replaced', { time
   const flag = join(fixture.directory, 'flip');
   const faults: TestFaults = { loginsFile: join(fixture.directory, 'l0'), flipWhile: flag };
   process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
-  const program = new URL('../../hsm/faulty-signer-process.ts', import.meta.url);
+  const program = new URL('../support/faulty-signer-process.ts', import.meta.url);
   const by = await start(quick, { program });
   writeFileSync(flag, '');
   await eventually(() => supervisor?.state.status === 'down');
@@ -286,7 +286,7 @@ test('locked PIN: the token is asked once, also when the PIN locks later', {
   timeout,
 }, async () => {
   const loginsFile = join(fixture.directory, 'logins');
-  const program = new URL('../../hsm/faulty-signer-process.ts', import.meta.url);
+  const program = new URL('../support/faulty-signer-process.ts', import.meta.url);
   const logins = () => readFileSync(loginsFile, 'utf8').trim().split('\n').length;
   const faults: TestFaults = { loginsFile, login: 'CKR_PIN_LOCKED' };
   process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);

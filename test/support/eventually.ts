@@ -1,5 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
+type Falsy = false | 0 | '' | null | undefined;
+
 /**
  * Waits until `condition` returns something true, or until it stops throwing and does; then
  * returns that.
@@ -9,14 +11,14 @@ import { setTimeout as pause } from 'node:timers/promises';
 export async function eventually<T>(
   condition: () => T | Promise<T>,
   options: { timeout?: number; what?: string } = {},
-): Promise<T> {
+): Promise<Exclude<T, Falsy>> {
   const { timeout = 10_000, what = 'the condition' } = options;
   const end = performance.now() + timeout;
   let cause: unknown;
   do {
     try {
       const result = await condition();
-      if (result) return result;
+      if (result) return result as Exclude<T, Falsy>;
       cause = undefined;
     } catch (error) {
       cause = error;

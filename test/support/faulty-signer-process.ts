@@ -3,9 +3,9 @@
  * JSON in the variable BESTOW_TEST_FAULTS.
  */
 import { appendFileSync, existsSync } from 'node:fs';
-import { loadCryptoki } from './cryptoki.ts';
-import { Pkcs11Fault, pkcs11Code } from './pkcs11-fault.ts';
-import { runSignerProcess } from './signer-process.ts';
+import { loadCryptoki } from '../../hsm/cryptoki.ts';
+import { Pkcs11Fault, pkcs11Code } from '../../hsm/pkcs11-fault.ts';
+import { runSignerProcess } from '../../hsm/signer-process.ts';
 import { flipped, withFaults } from './softhsm-fixture.ts';
 
 export interface TestFaults {

@@ -4,13 +4,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type CaKeyType, signatureAlgorithmOf } from '../ca/signer.ts';
-import { createSoftHsmToken } from './create-softhsm-token.ts';
-import { type Cryptoki, loadCryptoki } from './cryptoki.ts';
-import { generateKey } from './generate-key.ts';
-import { openToken } from './open-token.ts';
-import type { SignerKey } from './pkcs11-signer.ts';
-import type { TokenConfig } from './token-config.ts';
+import { type CaKeyType, signatureAlgorithmOf } from '../../ca/signer.ts';
+import { createSoftHsmToken } from '../../hsm/create-softhsm-token.ts';
+import { type Cryptoki, loadCryptoki } from '../../hsm/cryptoki.ts';
+import { generateKey } from '../../hsm/generate-key.ts';
+import { openToken } from '../../hsm/open-token.ts';
+import type { SignerKey } from '../../hsm/pkcs11-signer.ts';
+import type { TokenConfig } from '../../hsm/token-config.ts';
 
 export interface FixtureToken {
   readonly directory: string;
