@@ -50,7 +50,7 @@ function rules(): IConfiguration {
     name: `home-of-${name}`,
     severity: 'error' as const,
     from: { pathNot: [home, '\\.test\\.ts$', '^(test|bench|scripts)/'] },
-    to: { path: `^(node_modules/)?${name}(/|$)` },
+    to: { path: `(^|/)node_modules/${name}/|^${name}(/|$)` },
   }));
   const product = { path: `^(${folders.join('|')})/`, pathNot: '\\.test\\.ts$' };
   return {

@@ -23,8 +23,6 @@ export interface ListenerOptions {
   readonly certificateChain: Buffer;
   /** PEM. */
   readonly privateKey: Buffer;
-  /** PEM: whose certificates clients are asked for. A hint to clients; what they present is judged at each request. */
-  readonly clientAuthorities: readonly string[];
   readonly limits: ListenerLimits;
 }
 
@@ -57,7 +55,8 @@ export function createListener(
     {
       cert: options.certificateChain,
       key: options.privateKey,
-      ca: [...options.clientAuthorities],
+      // OpenSSL is to trust nobody: what a client presents is judged at each request, by ca/client-certificate.ts.
+      ca: [],
       requestCert: true,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
@@ -86,21 +85,32 @@ export function createListener(
   return server;
 }
 
-const statusOfParserError: Record<string, string> = {
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
-};
+const statusOfTimeout = 'ERR_HTTP_REQUEST_TIMEOUT';
 
 /** What is not HTTP never reaches express. It is answered in the same form, and the connection ends. */
 function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex, logger: Logger): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  const { code = '', message } = error;
+  // Everything but the parser's own complaints is about the connection, which has nobody left to answer to.
+  if (!socket.writable || !(code.startsWith('HPE_') || code === statusOfTimeout)) {
+    logger.debug({ code, reason: message }, 'connection failed');
     socket.destroy();
     return;
   }
-  const status = statusOfParserError[error.code ?? ''] ?? '400 Bad Request';
-  logger.warn({ status, reason: error.message }, 'broken request');
-  const body = `The request is not well-formed HTTP/1.1 or came too slowly.\n`;
+  const status = statusOf(code);
+  logger.warn({ status, reason: message }, 'broken request');
+  const body = 'The request is not well-formed HTTP/1.1, too large or too slow.\n';
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   );
+}
+
+function statusOf(code: string): string {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return '431 Request Header Fields Too Large';
+    case statusOfTimeout:
+      return '408 Request Timeout';
+    default:
+      return '400 Bad Request';
+  }
 }

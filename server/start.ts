@@ -15,7 +15,7 @@ import { connectSigner } from '../hsm/signer-connection.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import { caKeyOf } from './ca-key.ts';
 import { type Config, readSecret } from './config.ts';
-import { dataPaths, loadCaChain, toPem } from './data-directory.ts';
+import { dataPaths, loadCaChain } from './data-directory.ts';
 import { estApp } from './est/app.ts';
 import { gracefulClose } from './graceful-close.ts';
 import { createListener } from './listener.ts';
@@ -70,7 +70,6 @@ export async function startEstWorker(
     {
       certificateChain: readFileSync(paths.serverChain),
       privateKey: readFileSync(paths.serverKey),
-      clientAuthorities: [toPem(chain.root.der), toPem(chain.issuing.der)],
       limits: config.est.limits,
     },
     app,
