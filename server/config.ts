@@ -54,9 +54,21 @@ export const configSchema = z.strictObject({
       .prefault({}),
     failures: z
       .strictObject({
-        perCredentialAndSource: z.int().min(1).default(5),
-        perCredential: z.int().min(1).default(100),
-        perSource: z.int().min(1).default(100),
+        perCredentialAndSource: z
+          .int()
+          .min(1)
+          .default(5)
+          .describe('Failures of one user name from one source.'),
+        perCredential: z
+          .int()
+          .min(1)
+          .default(100)
+          .describe('Failures of one user name from anywhere.'),
+        perSource: z
+          .int()
+          .min(1)
+          .default(100)
+          .describe('Failures from one address, or one IPv6 /64.'),
         window: duration.default('15m').describe('Time after which failures are forgotten.'),
       })
       .prefault({})
@@ -89,7 +101,9 @@ export const configSchema = z.strictObject({
     .prefault({}),
   oneTimePasswords: z
     .strictObject({
-      pepper: secret.prefault({ file: 'secrets/one-time-password-pepper' }),
+      pepper: secret
+        .prefault({ file: 'secrets/one-time-password-pepper' })
+        .describe('The key one-time passwords are hashed under, kept apart from the database.'),
     })
     .prefault({})
     .describe('The key one-time passwords are hashed under, kept apart from the database.'),
@@ -122,7 +136,12 @@ export const configSchema = z.strictObject({
       'First octet of serial numbers; another one for each node that issues under the same CA.',
     ),
   log: z
-    .strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') })
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('Least severity that is logged.'),
+    })
     .prefault({}),
 });
 
