@@ -55,13 +55,13 @@ To enroll ${device}, paste this into another terminal:
 
   cd "$(mktemp -d)"
   # the CA certificates (RFC 7030 section 4.1)
-  curl -sS --cacert ${quote(root)} ${url}/cacerts \\
+  curl -fsS --cacert ${quote(root)} ${url}/cacerts \\
     | openssl base64 -d | openssl pkcs7 -inform DER -print_certs -out cacerts.pem
   # a key that stays with the device, and a request signed by it
   openssl ecparam -name prime256v1 -genkey -noout -out device.key
   openssl req -new -key device.key -subj /CN=${device} -outform DER | openssl base64 > request.b64
   # enroll with the one-time password (RFC 7030 section 4.2)
-  curl -sS --cacert cacerts.pem -u ${device}:${password} \\
+  curl -fsS --cacert cacerts.pem -u ${device}:${password} \\
     -H 'Content-Type: application/pkcs10' --data-binary @request.b64 ${url}/simpleenroll \\
     | openssl base64 -d | openssl pkcs7 -inform DER -print_certs -out device.pem
   # the certificate; the last extension holds the upstream endpoint

@@ -35,7 +35,9 @@ export interface BestowOptions {
 /** Runs the command line; a non-zero exit is a result, not an error. */
 export async function bestow(...args: string[]): Promise<CliResult> {
   try {
-    const { stdout, stderr } = await run(program, args, { maxBuffer: 1 << 24, timeout: 60_000 });
+    // `serve` takes its time with SIGTERM, and one that hangs would not heed it at all.
+    const limits = { maxBuffer: 1 << 24, timeout: 25_000, killSignal: 'SIGKILL' } as const;
+    const { stdout, stderr } = await run(program, args, limits);
     return { exitCode: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
