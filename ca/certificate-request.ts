@@ -2,13 +2,14 @@
  * PKCS#10 in (RFC 2986, RFC 7030 section 4.2.1). The proof of possession is checked here and only here.
  */
 
-import { hash as digest, verify } from 'node:crypto';
+import { hash as digest } from 'node:crypto';
 import { type DerElement, DerError, readDer, tags } from './der.ts';
 import { type NameAttribute, readName } from './distinguished-name.ts';
 import { readGeneralNames } from './general-names.ts';
 import { type PublicKey, readPublicKey } from './key-rules.ts';
 import { type ObjectIdentifier, octetsKey, oidName } from './object-identifiers.ts';
 import { malformed, Refusal } from './refusal.ts';
+import { verifySignature } from './verify-signature.ts';
 
 export interface CertificateRequest {
   /** Name, DER, as it stands in the request. */
@@ -198,15 +199,11 @@ function hashOf(algorithm: DerElement, key: PublicKey): string | null {
   return rule.hash;
 }
 
-/** RFC 2986 section 4.2, RFC 7030 section 4.2.1. The slow arithmetic runs off the event loop. */
+/** RFC 2986 section 4.2, RFC 7030 section 4.2.1. */
 async function provePossessionOf(request: SignedRequest): Promise<void> {
   const { signed, hash, signature, publicKey } = request;
-  const holds = await new Promise<boolean>((resolve) => {
-    verify(hash, signed, { key: publicKey.key, dsaEncoding: 'der' }, signature, (error, verified) =>
-      // OpenSSL reports some malformed signatures as errors: they are as bad as wrong ones.
-      resolve(!error && verified),
-    );
-  });
+  const { key, slow } = publicKey;
+  const holds = await verifySignature({ hash, key, slow }, signed, signature);
   if (!holds)
     throw new Refusal(
       'bad-signature',

@@ -15,9 +15,13 @@ export interface PublicKey {
   /** The content of its BIT STRING: what a key identifier is made of (RFC 5280 section 4.2.1.2). */
   readonly subjectPublicKey: Uint8Array;
   readonly key: KeyObject;
+  /** Whether a verification with it takes half a millisecond and more: P-384 and P-521. */
+  readonly slow: boolean;
 }
 
 const curves = new Set<ObjectIdentifier | undefined>(['secp256r1', 'secp384r1', 'secp521r1']);
+/** Octets of an uncompressed point: 04, x, y. */
+const p256PointLength = 65;
 const accepted = 'Accepted are RSA with 2048 to 4096 bits, P-256, P-384, P-521 and Ed25519.';
 
 function unsupported(what: string, options?: ErrorOptions): Refusal<'unsupported-key'> {
@@ -29,6 +33,8 @@ export function readPublicKey(info: DerElement): PublicKey {
   const [algorithm, bits, surplus] = info.children;
   if (info.tag !== tags.sequence || !algorithm || !bits || surplus || bits.tag !== tags.bitString)
     throw unsupported('The public key is malformed.');
+  // OpenSSL overlooks the count of unused bits, and the same key would get a second digest.
+  if (bits.content[0] !== 0) throw unsupported('The public key is malformed.');
   const kind = readAlgorithm(algorithm);
   const subjectPublicKey = bits.content.subarray(1);
   // RFC 5480 section 2.2 lets a CA decline compressed points: one key, one encoding, one digest.
@@ -37,7 +43,8 @@ export function readPublicKey(info: DerElement): PublicKey {
   if (kind === 'RSA') requireRsaPublicKey(subjectPublicKey);
   const key = importKey(info.bytes);
   if (kind === 'RSA') checkRsa(key);
-  return { kind, subjectPublicKeyInfo: info.bytes, subjectPublicKey, key };
+  const slow = kind === 'EC' && subjectPublicKey.length > p256PointLength;
+  return { kind, subjectPublicKeyInfo: info.bytes, subjectPublicKey, key, slow };
 }
 
 function readAlgorithm(algorithm: DerElement): PublicKey['kind'] {

@@ -2,10 +2,11 @@
  * SIGNED{} of X.509: sign, verify, assemble. Nothing signed leaves this file unverified.
  */
 
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { signatureAlgorithmIdentifier } from './compose-certificate.ts';
 import { encode, encodeBitString, tags } from './der.ts';
 import { type Signer, signatureHashOf } from './signer.ts';
+import { verifySignature } from './verify-signature.ts';
 
 /** The HSM returned octets that are not a signature by the CA's key: a fault to be looked into at once. */
 export class SignatureFault extends Error {
@@ -30,7 +31,9 @@ function publicKeyOf(signer: Signer): KeyObject {
  */
 export async function signStructure(toBeSigned: Uint8Array, signer: Signer): Promise<Uint8Array> {
   const signature = await signer.sign(toBeSigned);
-  if (!(await isSignatureOf(signer, toBeSigned, signature)))
+  const hash = signatureHashOf[signer.algorithm];
+  const slow = signer.algorithm === 'ecdsa-with-SHA384';
+  if (!(await verifySignature({ hash, key: publicKeyOf(signer), slow }, toBeSigned, signature)))
     throw new SignatureFault(
       'The signature does not verify with the CA public key; it is discarded.',
     );
@@ -40,16 +43,4 @@ export async function signStructure(toBeSigned: Uint8Array, signer: Signer): Pro
     signatureAlgorithmIdentifier(signer.algorithm),
     encodeBitString(signature),
   );
-}
-
-function isSignatureOf(signer: Signer, data: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  return new Promise((resolve) => {
-    verify(
-      signatureHashOf[signer.algorithm],
-      data,
-      { key: publicKeyOf(signer), dsaEncoding: 'der' },
-      signature,
-      (error, verified) => resolve(!error && verified),
-    );
-  });
 }

@@ -35,6 +35,8 @@ export async function startWorkers(
   count: number,
   start: WorkerStart,
 ): Promise<{ readonly address: AddressInfo; stop(): Promise<void> }> {
+  // Workers accept for themselves: to pass each connection on would cost as much as the TLS handshake's arithmetic.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ exec: new URL('./worker-process.ts', import.meta.url).pathname });
   const pool = new WorkerPool(start);
   // Port 0 means one free port for all: node:cluster gives the same socket to those who ask for the same address.
