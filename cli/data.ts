@@ -47,3 +47,13 @@ export function operator(): string {
 export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
+
+const mostRows = 100_000;
+
+/** The value of --limit. @throws TypeError */
+export function parseLimit(text: string): number {
+  const limit = Number(text);
+  if (!/^\d+$/.test(text) || limit < 1 || limit > mostRows)
+    throw new TypeError(`--limit must be a whole number from 1 to ${mostRows}, not "${text}".`);
+  return limit;
+}

@@ -6,26 +6,30 @@ import { Command, CommanderError } from 'commander';
 import { Unavailable } from '../ca/unavailable.ts';
 import { TokenFault } from '../hsm/token-fault.ts';
 import { AlreadyServing } from '../server/server-lock.ts';
-import { caCommand } from './commands/ca.ts';
-import { certCommand } from './commands/cert.ts';
-import { checkConfigCommand } from './commands/check-config.ts';
-import { deviceCommand } from './commands/device.ts';
-import { initCommand } from './commands/init.ts';
-import { otpCommand } from './commands/otp.ts';
-import { serveCommand } from './commands/serve.ts';
-import { tenantCommand } from './commands/tenant.ts';
 import { CommandError, type ExitCode, exitCodes } from './exit.ts';
 
-const program = new Command('bestow')
-  .description('EST (RFC 7030) certificate enrollment server with its CA key in an HSM')
-  .addCommand(initCommand())
-  .addCommand(serveCommand())
-  .addCommand(otpCommand())
-  .addCommand(deviceCommand())
-  .addCommand(tenantCommand())
-  .addCommand(certCommand())
-  .addCommand(caCommand())
-  .addCommand(checkConfigCommand());
+/** A command's modules are loaded when it is called: `otp create` has no use for a web server. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import('./commands/init.ts')).initCommand(),
+  serve: async () => (await import('./commands/serve.ts')).serveCommand(),
+  otp: async () => (await import('./commands/otp.ts')).otpCommand(),
+  device: async () => (await import('./commands/device.ts')).deviceCommand(),
+  tenant: async () => (await import('./commands/tenant.ts')).tenantCommand(),
+  cert: async () => (await import('./commands/cert.ts')).certCommand(),
+  ca: async () => (await import('./commands/ca.ts')).caCommand(),
+  'check-config': async () => (await import('./commands/check-config.ts')).checkConfigCommand(),
+};
+
+async function makeProgram(called: string | undefined): Promise<Command> {
+  const program = new Command('bestow').description(
+    'EST (RFC 7030) certificate enrollment server with its CA key in an HSM',
+  );
+  const load =
+    called !== undefined && Object.hasOwn(commands, called) ? commands[called] : undefined;
+  for (const command of load ? [load] : Object.values(commands))
+    program.addCommand(await command());
+  return program;
+}
 
 function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommandError) return error.exitCode;
@@ -39,6 +43,7 @@ function exitCodeOf(error: unknown): ExitCode {
   return code === 'EACCES' || code === 'EPERM' ? exitCodes.notAllowed : exitCodes.failure;
 }
 
+const program = await makeProgram(process.argv[2]);
 for (const command of [
   program,
   ...program.commands,

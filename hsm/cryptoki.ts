@@ -1,8 +1,10 @@
 /**
  * The PKCS#11 functions we call, and no others. The only file that knows pkcs11js.
  */
+
 import pkcs11js from 'pkcs11js';
 import { Pkcs11Fault } from './pkcs11-fault.ts';
+import { TokenFault } from './token-fault.ts';
 
 /** Opaque native handle of a slot, session or object (CK_ULONG in host order). */
 export type Handle = Buffer;
@@ -255,7 +257,7 @@ const inFlight = new Set<{ readonly data: Buffer; readonly room: Buffer }>();
 /**
  * Loads a PKCS#11 library, after setting the variables it reads with setenv(3); does not
  * initialise it.
- * @throws Error when the library cannot be loaded
+ * @throws TokenFault `config` when the library cannot be loaded
  */
 export function loadCryptoki(
   module: string,
@@ -263,6 +265,11 @@ export function loadCryptoki(
 ): Cryptoki {
   Object.assign(process.env, environment);
   const native = new pkcs11js.PKCS11();
-  native.load(module);
+  try {
+    native.load(module);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TokenFault('config', `${module} cannot be loaded: ${reason}`, { cause });
+  }
   return new Pkcs11jsCryptoki(native);
 }

@@ -7,7 +7,7 @@
 import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import process from 'node:process';
-import { type Cryptoki, loadCryptoki } from './cryptoki.ts';
+import { loadCryptoki } from './cryptoki.ts';
 import { openPkcs11Signer, type Pkcs11Signer } from './pkcs11-signer.ts';
 import { type SignerServer, serveSigner } from './serve-signer.ts';
 import {
@@ -49,10 +49,15 @@ class RunningSigner {
     const { config, pinRefused } = task;
     this.#directory = dirname(task.socketPath);
     const key = { publicKey: Buffer.from(task.publicKey, 'base64'), algorithm: task.algorithm };
-    this.#signer = await openPkcs11Signer(loadLibrary(task, load), config, key, {
-      ...(pinRefused === undefined ? {} : { pinRefused }),
-      onFault: (fault) => void this.fail(fault),
-    });
+    this.#signer = await openPkcs11Signer(
+      load(task.config.module, task.config.environment),
+      config,
+      key,
+      {
+        ...(pinRefused === undefined ? {} : { pinRefused }),
+        onFault: (fault) => void this.fail(fault),
+      },
+    );
     this.#server = await serveSigner(this.#signer, task.socketPath);
     await tell({ type: 'ready' });
   }
@@ -77,15 +82,6 @@ class RunningSigner {
     await this.#server?.close();
     process.exitCode = signerExitCodes[reason];
     process.exit();
-  }
-}
-
-function loadLibrary({ config }: SignerTask, load: typeof loadCryptoki): Cryptoki {
-  try {
-    return load(config.module, config.environment);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new TokenFault('config', `${config.module} cannot be loaded: ${reason}`);
   }
 }
 

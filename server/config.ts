@@ -246,10 +246,10 @@ function parseListen(listen: string): Config['est']['listen'] {
   return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port };
 }
 
-/** The same configuration with another `est.listen`. @throws ConfigError */
+/** The same configuration with another `est.listen`. @throws TypeError with a sentence */
 export function withListen(config: Config, listen: string): Config {
   if (!listenSyntax.test(listen) || parseListen(listen).port > 65_535)
-    throw new ConfigError('--listen', [`"${listen}" is not HOST:PORT, such as 127.0.0.1:8443`]);
+    throw new TypeError(`"${listen}" is not HOST:PORT, such as 127.0.0.1:8443.`);
   return { ...config, est: { ...config.est, listen: parseListen(listen) } };
 }
 

@@ -9,7 +9,14 @@ import {
   revocationReasons,
 } from '../../ca/issuance-ledger.ts';
 import { loadCaChain, toPem } from '../../server/data-directory.ts';
-import { type DataOption, type ListOptions, operator, withJson, withStores } from '../data.ts';
+import {
+  type DataOption,
+  type ListOptions,
+  operator,
+  parseLimit,
+  withJson,
+  withStores,
+} from '../data.ts';
 import { notFound, usage } from '../exit.ts';
 import { print, printFields, printJson, printTable } from '../print.ts';
 
@@ -51,7 +58,7 @@ async function list(options: ListOptions & { device?: string }): Promise<void> {
   const records = await withStores(options, ({ ledger }) =>
     ledger.list({
       ...(options.device === undefined ? {} : { subscriber: options.device }),
-      limit: Number(options.limit),
+      limit: parseLimit(options.limit),
     }),
   );
   const rows = records.map((record) => ({

@@ -10,6 +10,7 @@ import {
   type DataOption,
   type ListOptions,
   operator,
+  parseLimit,
   withJson,
   withStores,
 } from '../data.ts';
@@ -82,7 +83,7 @@ async function list(options: ListOptions & { tenant?: string }): Promise<void> {
   const devices = await withStores(options, (stores) =>
     stores.devices.list({
       ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
-      limit: Number(options.limit),
+      limit: parseLimit(options.limit),
     }),
   );
   if (options.json) printJson(devices);

@@ -8,7 +8,14 @@ import {
 } from '../../enrollment/one-time-password.ts';
 import { type Config, readSecret } from '../../server/config.ts';
 import type { Stores } from '../../storage/stores.ts';
-import { type DataOption, type ListOptions, operator, withJson, withStores } from '../data.ts';
+import {
+  type DataOption,
+  type ListOptions,
+  operator,
+  parseLimit,
+  withJson,
+  withStores,
+} from '../data.ts';
 import { conflict, notFound } from '../exit.ts';
 import { print, printFields, printJson, printTable } from '../print.ts';
 
@@ -91,7 +98,7 @@ async function list(options: ListOptions & { device?: string }): Promise<void> {
   const passwords = await withStores(options, ({ oneTimePasswords }) =>
     oneTimePasswords.list({
       ...(options.device === undefined ? {} : { device: options.device }),
-      limit: Number(options.limit),
+      limit: parseLimit(options.limit),
     }),
   );
   const now = new Date();

@@ -130,7 +130,6 @@ test('init that fails leaves nothing behind, and what was there before untouched
 
 test('a library that cannot be loaded is exit code 7', {
   timeout,
-  todo: 'it is 1: only the signer process makes a TokenFault of it',
 }, async () => {
   const pinFile = join(base, 'pin');
   const noModule = ['--module', join(base, 'no-library.so'), '--pin-file', pinFile];

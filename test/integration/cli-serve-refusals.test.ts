@@ -111,9 +111,8 @@ test('a PIN that others can read', { timeout }, async () => {
 });
 
 // What is found only while the listener is set up.
-const hangs = 'it says so, but the storage thread keeps the process';
 
-test('a pepper that others can read', { timeout, todo: hangs }, async () => {
+test('a pepper that others can read', { timeout }, async () => {
   const pepper = join(server.data, 'secrets', 'one-time-password-pepper');
   chmodSync(pepper, 0o644);
   try {
@@ -124,7 +123,7 @@ test('a pepper that others can read', { timeout, todo: hangs }, async () => {
   }
 });
 
-test('a port that is taken', { timeout, todo: hangs }, async () => {
+test('a port that is taken', { timeout }, async () => {
   const other = createServer().listen(0, '127.0.0.1');
   try {
     await once(other, 'listening');
