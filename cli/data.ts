@@ -3,7 +3,8 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { type Config, loadConfig } from '../server/config.ts';
-import { type OpenStores, openStores } from '../storage/stores.ts';
+import { type OpenStores, openStores, type Stores } from '../storage/stores.ts';
+import { usage } from './exit.ts';
 
 export interface DataOption {
   readonly data: string;
@@ -46,6 +47,19 @@ export function operator(): string {
 /** Collects an option that may be given several times. */
 export function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
+}
+
+/**
+ * The tenant a new device is for: the one named, else the only one there is, else `default`.
+ * @throws CommandError when that leaves a choice
+ */
+export async function chooseTenant(stores: Stores, named: string | undefined): Promise<string> {
+  if (named !== undefined) return named;
+  const ids = (await stores.tenants.list()).map(({ id }) => id);
+  const [only] = ids;
+  if (only !== undefined && ids.length === 1) return only;
+  if (ids.includes('default')) return 'default';
+  throw usage(`Say with --tenant which tenant it is for: ${ids.join(', ')}.`);
 }
 
 const mostRows = 100_000;

@@ -15,12 +15,7 @@ const device = 'device-1';
 export async function printWalk(config: Config, origin: string): Promise<void> {
   const stores = await openStores(config.storage, config.est.failures);
   try {
-    const known = await stores.devices.find(device);
-    const { password } = await createOneTimePassword(stores, config, {
-      device,
-      tenant: known?.device.tenant ?? (await stores.tenants.list())[0]?.id ?? 'default',
-      ttl: '24h',
-    });
+    const { password } = await createOneTimePassword(stores, config, { device, ttl: '24h' });
     const root = loadCaChain(config.directory).root;
     print(
       walkText({

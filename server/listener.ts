@@ -2,7 +2,7 @@
  * The TLS listener of EST (RFC 7030 section 3.3, RFC 9325).
  */
 
-import { constants } from 'node:crypto';
+import { constants, randomUUID } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
@@ -70,6 +70,8 @@ export function createListener(
       headersTimeout: limits.headersTimeout,
       requestTimeout: limits.requestTimeout,
       keepAliveTimeout: limits.keepAliveTimeout,
+      // How often node looks whether one of these has passed; its own 30 s would make short ones meaningless.
+      connectionsCheckingInterval: 500,
       maxHeaderSize: 16 * 1024,
     },
     handler,
@@ -97,10 +99,14 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Duplex, logge
     return;
   }
   const status = statusOf(code);
-  logger.warn({ status, reason: message }, 'broken request');
-  const body = 'The request is not well-formed HTTP/1.1, too large or too slow.\n';
+  const requestId = randomUUID();
+  logger.warn(
+    { requestId, status: Number.parseInt(status, 10), reason: message },
+    'broken request',
+  );
+  const body = `The request is not well-formed HTTP/1.1, too large or too slow. (request ${requestId})\n`;
   socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nX-Request-Id: ${requestId}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
 

@@ -6,6 +6,7 @@ import {
   type Device,
 } from '../../enrollment/device.ts';
 import {
+  chooseTenant,
   collect,
   type DataOption,
   type ListOptions,
@@ -22,7 +23,7 @@ export function deviceCommand(): Command {
   withJson(device.command('add'))
     .description('register a device')
     .argument('<id>', 'its id: the CN of its certificates')
-    .option('--tenant <id>', 'its tenant', 'default')
+    .option('--tenant <id>', 'its tenant; the only one, or `default`, when left out')
     .option('--group <label>', "its group; the tenant's first one when left out")
     .option('--serial-number <text>', 'serialNumber attribute of its subject')
     .option(
@@ -53,7 +54,7 @@ export function deviceCommand(): Command {
 }
 
 interface AddOptions extends DataOption {
-  readonly tenant: string;
+  readonly tenant?: string;
   readonly group?: string;
   readonly serialNumber?: string;
   readonly name?: string[];
@@ -61,22 +62,25 @@ interface AddOptions extends DataOption {
 }
 
 async function add(id: string, options: AddOptions): Promise<void> {
-  const { tenant, group, serialNumber, name = [] } = options;
+  const { group, serialNumber, name = [] } = options;
   const device = {
     id: checkDeviceId(id),
-    tenant,
     ...(group === undefined ? {} : { group }),
     ...(serialNumber === undefined ? {} : { serialNumber: checkSerialNumber(serialNumber) }),
     names: checkNames(name),
   };
-  const outcome = await withStores(options, ({ devices }) =>
-    devices.add(device, operator(), new Date()),
-  );
+  const outcome = await withStores(options, async (stores) => {
+    const tenant = await chooseTenant(stores, options.tenant);
+    return stores.devices.add({ ...device, tenant }, operator(), new Date());
+  });
   if (outcome.kind === 'refused') throw notFound(outcome.reason);
   if (outcome.kind === 'exists')
     throw conflict(`Device ${id} is registered already, in tenant ${outcome.value.tenant}.`);
   if (options.json) printJson(outcome.value);
-  else print(`Device ${id} is registered in tenant ${tenant}, group ${outcome.value.group}.`);
+  else
+    print(
+      `Device ${id} is registered in tenant ${outcome.value.tenant}, group ${outcome.value.group}.`,
+    );
 }
 
 async function list(options: ListOptions & { tenant?: string }): Promise<void> {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { parseDuration } from '../../ca/certificate-profile.ts';
-import { checkDeviceId } from '../../enrollment/device.ts';
+import { checkDeviceId, type Device } from '../../enrollment/device.ts';
 import {
   hashOneTimePassword,
   makeCredentialId,
@@ -9,6 +9,7 @@ import {
 import { type Config, readSecret } from '../../server/config.ts';
 import type { Stores } from '../../storage/stores.ts';
 import {
+  chooseTenant,
   type DataOption,
   type ListOptions,
   operator,
@@ -24,7 +25,10 @@ export function otpCommand(): Command {
   withJson(otp.command('create'))
     .description('make a one-time password for a device and print it, once')
     .requiredOption('--device <id>', 'the device; it is registered if it is new')
-    .option('--tenant <id>', 'the tenant of a new device', 'default')
+    .option(
+      '--tenant <id>',
+      'its tenant; for a new device the only one, or `default`, when left out',
+    )
     .option('--ttl <duration>', 'how long it can be used, such as 24h', '24h')
     .action(create);
   withJson(otp.command('list'))
@@ -49,24 +53,20 @@ export interface CreatedOneTimePassword {
 
 /** Makes and stores a one-time password; registers the device if it is new. @throws CommandError, TypeError */
 export async function createOneTimePassword(
-  { devices, oneTimePasswords }: Stores,
+  stores: Stores,
   config: Config,
-  order: { device: string; tenant: string; ttl: string },
+  order: { device: string; tenant?: string; ttl: string },
 ): Promise<CreatedOneTimePassword> {
   const now = new Date();
   const expiresAt = new Date(now.getTime() + parseDuration(order.ttl) * 1000);
   const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
-  const id = checkDeviceId(order.device);
-  const added = await devices.add({ id, tenant: order.tenant, names: [] }, operator(), now);
-  if (added.kind === 'refused') throw notFound(added.reason);
-  const device = added.value;
-  if (device.tenant !== order.tenant)
-    throw conflict(`Device ${id} belongs to tenant ${device.tenant}, not ${order.tenant}.`);
+  const device = await findOrRegister(stores, checkDeviceId(order.device), order.tenant, now);
+  const { oneTimePasswords } = stores;
   const password = makeOneTimePassword();
   const credential = makeCredentialId();
   await oneTimePasswords.create({
     id: credential,
-    device: id,
+    device: device.id,
     passwordHash: hashOneTimePassword(password, pepper),
     createdAt: now,
     expiresAt,
@@ -74,15 +74,31 @@ export async function createOneTimePassword(
   });
   return {
     id: credential,
-    device: id,
+    device: device.id,
     tenant: device.tenant,
     password,
     expiresAt: expiresAt.toISOString(),
   };
 }
 
+async function findOrRegister(
+  stores: Stores,
+  id: string,
+  tenant: string | undefined,
+  now: Date,
+): Promise<Device> {
+  const known = await stores.devices.find(id);
+  if (known && (tenant === undefined || tenant === known.device.tenant)) return known.device;
+  if (known)
+    throw conflict(`Device ${id} belongs to tenant ${known.device.tenant}, not ${tenant}.`);
+  const device = { id, tenant: await chooseTenant(stores, tenant), names: [] };
+  const added = await stores.devices.add(device, operator(), now);
+  if (added.kind === 'refused') throw notFound(added.reason);
+  return added.value;
+}
+
 async function create(
-  options: DataOption & { device: string; tenant: string; ttl: string; json?: true },
+  options: DataOption & { device: string; tenant?: string; ttl: string; json?: true },
 ): Promise<void> {
   const created = await withStores(options, (stores, config) =>
     createOneTimePassword(stores, config, options),
