@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import { compiledQuery } from './compiled-query.ts';
-import type { Database } from './database.ts';
+import type { AuditLogTable, Database } from './database.ts';
 
 export interface AuditEntry {
   readonly at: Date;
@@ -14,17 +14,8 @@ export interface AuditEntry {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-interface AuditRow {
-  at: string;
-  actor: string;
-  action: string;
-  object: string;
-  request_id: string | null;
-  details: string;
-}
-
 const insertEntry = compiledQuery(
-  (db, { at, actor, action, object, request_id, details }: AuditRow) =>
+  (db, { at, actor, action, object, request_id, details }: Omit<AuditLogTable, 'id'>) =>
     db.insertInto('audit_log').values({ at, actor, action, object, request_id, details }),
 );
 

@@ -83,6 +83,14 @@ async function newPassword(): Promise<string> {
   return password;
 }
 
+function sendWith(password: string, body: string) {
+  return request(app)
+    .post(`${est}/simpleenroll`)
+    .auth('device-1', password)
+    .set('Content-Type', 'application/pkcs10')
+    .send(body);
+}
+
 const key = makeKey();
 const der = key.request('/CN=device-1');
 
@@ -184,15 +192,12 @@ describe('bodies', () => {
 
   test('what is refused for its form spends no password', async () => {
     const password = await newPassword();
-    const send = (body: string) =>
-      request(app)
-        .post(`${est}/simpleenroll`)
-        .auth('device-1', password)
-        .set('Content-Type', 'application/pkcs10')
-        .send(body);
-    assert.equal((await send('%%%')).status, 400);
-    assert.equal((await send(makeKey().request('/CN=device-2').toString('base64'))).status, 403);
-    assert.equal((await send(base64)).status, 200);
+    assert.equal((await sendWith(password, '%%%')).status, 400);
+    assert.equal(
+      (await sendWith(password, makeKey().request('/CN=device-2').toString('base64'))).status,
+      403,
+    );
+    assert.equal((await sendWith(password, base64)).status, 200);
   });
 });
 
@@ -281,18 +286,12 @@ describe('answers', () => {
 
   test('a signer out of reach is 503 with Retry-After in digits, and the password still serves', async () => {
     const password = await newPassword();
-    const send = (body: string) =>
-      request(app)
-        .post(`${est}/simpleenroll`)
-        .auth('device-1', password)
-        .set('Content-Type', 'application/pkcs10')
-        .send(body);
     ca.signer.available = false;
-    const answer = await send(makeKey().request('/CN=device-1').toString('base64'));
+    const answer = await sendWith(password, makeKey().request('/CN=device-1').toString('base64'));
     assert.equal(answer.status, 503);
     assert.match(String(answer.headers['retry-after']), /^\d+$/);
     ca.signer.available = true;
-    assert.equal((await send(der.toString('base64'))).status, 200);
+    assert.equal((await sendWith(password, der.toString('base64'))).status, 200);
   });
 });
 
