@@ -3,7 +3,7 @@
  * softhsm2-util, where every user of the machine could read it.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Cryptoki, loadCryptoki } from './cryptoki.ts';
 import { tokenLabelProblem } from './token-config.ts';
@@ -74,17 +74,36 @@ function writeConfiguration(directory: string): string {
   if (/[\r\n]/.test(directory))
     throw new TokenFault('config', 'directory must not hold a line end');
   const tokens = join(directory, 'tokens');
-  const path = join(directory, 'softhsm2.conf');
+  const path = join(directory, configurationFile);
   if (existsSync(path)) throw new TokenFault('config', `${path} exists; it is not replaced`);
   mkdirSync(tokens, { recursive: true, mode: 0o700 });
+  writeFileSync(path, configurationText(tokens), { mode: 0o600, flag: 'wx' });
+  return path;
+}
+
+const configurationFile = 'softhsm2.conf';
+
+function configurationText(tokens: string): string {
   const lines = [
     `directories.tokendir = ${tokens}`,
     'objectstore.backend = file',
     'log.level = ERROR',
     'slots.removable = false',
   ];
-  writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600, flag: 'wx' });
-  return path;
+  return `${lines.join('\n')}\n`;
+}
+
+/**
+ * Makes the configuration that createSoftHsmToken wrote name its directory as it is now: SoftHSM takes absolute paths
+ * only, and a data directory may have been moved, copied or mounted elsewhere.
+ */
+export function relocateSoftHsmToken(directory: string): void {
+  const path = join(resolve(directory), configurationFile);
+  if (!existsSync(path)) return;
+  const text = readFileSync(path, 'utf8');
+  const here = `directories.tokendir = ${join(resolve(directory), 'tokens')}`;
+  const relocated = text.replace(/^directories\.tokendir\s*=.*$/m, () => here);
+  if (relocated !== text) writeFileSync(path, relocated);
 }
 
 function initializeToken(cryptoki: Cryptoki, request: SoftHsmTokenRequest, soPin: string): void {

@@ -6,6 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
+import { relocateSoftHsmToken } from '../hsm/create-softhsm-token.ts';
 import { superviseSigner } from '../hsm/signer-supervisor.ts';
 import { openStores } from '../storage/stores.ts';
 import { caKeyOf } from './ca-key.ts';
@@ -42,6 +43,8 @@ export async function startServer(
     const chain = loadCaChain(config.directory);
     // Workers find the schema up to date, so that they never migrate side by side.
     await (await openStores(config.storage, config.est.failures)).close();
+    if (config.hsm.environment?.SOFTHSM2_CONF?.startsWith(`${paths.softHsm}/`))
+      relocateSoftHsmToken(paths.softHsm);
     const signer = await superviseSigner(config.hsm, {
       ...caKeyOf(chain.issuing),
       pinRefused: paths.pinRefused,

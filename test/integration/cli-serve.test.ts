@@ -3,7 +3,7 @@
  */
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -152,4 +152,21 @@ test('an address that is none is refused before anything starts', {
     assert.equal(exitCode, 2);
     assert.match(stderr, /is not HOST:PORT/);
   }
+});
+
+test('a data directory that was moved serves where it is now', { timeout }, async () => {
+  const password = await server.password('moved');
+  await server.stop();
+  const moved = `${server.data}-moved`;
+  renameSync(server.data, moved);
+  server.data = moved;
+  await server.start();
+  const credentials = { user: 'moved', password };
+  const answer = await post(
+    `${server.est}/simpleenroll`,
+    server.root,
+    makeKey().request('/CN=moved'),
+    credentials,
+  );
+  certificateOf(answer);
 });

@@ -48,7 +48,7 @@ export async function bestow(...args: string[]): Promise<CliResult> {
 
 /** A data directory with a CA and, while it is started, a server on it. */
 export class BestowServer {
-  readonly data: string;
+  data: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #arguments: readonly string[];
   #process: ReturnType<typeof spawn> | undefined;
