@@ -24,7 +24,8 @@ export interface CaChain {
 export function readCaCertificate(der: Uint8Array): CaCertificate {
   const certificate = readCertificate(der);
   const constraints = extensionOf(certificate, 'basicConstraints');
-  if (!constraints || readDer(constraints.value).children[0]?.tag !== tags.boolean)
+  const isCa = constraints && readDer(constraints.value).children[0];
+  if (isCa?.tag !== tags.boolean || isCa.content[0] !== 0xff)
     throw new Error('The certificate is not a CA certificate (basicConstraints).');
   const identifier = extensionOf(certificate, 'subjectKeyIdentifier');
   if (!identifier) throw new Error('The CA certificate has no subjectKeyIdentifier.');

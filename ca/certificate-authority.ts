@@ -9,7 +9,7 @@ import { backdateSeconds, type Profile } from './certificate-profile.ts';
 import { digestOf } from './certificate-request.ts';
 import { checkCertificate } from './check-certificate.ts';
 import { CertificateComposer, type Validity } from './compose-certificate.ts';
-import { encode, tags } from './der.ts';
+import { encode, sameBytes, tags } from './der.ts';
 import { failpoint } from './failpoint.ts';
 import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance-ledger.ts';
 import { Refusal } from './refusal.ts';
@@ -48,7 +48,10 @@ export class CertificateAuthority {
   readonly #clock: () => Date;
   readonly #composers = new Map<Profile, CertificateComposer>();
 
+  /** @throws Error when the signer's key is not that of the CA certificate: nobody could verify what it signs */
   constructor(parts: CertificateAuthorityParts) {
+    if (!sameBytes(parts.signer.publicKey, parts.issuer.subjectPublicKeyInfo))
+      throw new Error('The signer does not hold the key of the CA certificate.');
     this.issuer = parts.issuer;
     this.#signer = parts.signer;
     this.#ledger = parts.ledger;

@@ -15,7 +15,7 @@ export interface CertificateRequest {
   /** Name, DER, as it stands in the request. */
   readonly subject: Uint8Array;
   readonly subjectAttributes: readonly NameAttribute[];
-  /** Requested subjectAltName in canonical text, sorted; empty when none was requested. */
+  /** Requested subjectAltName in canonical text, in its order; empty when none was requested. */
   readonly subjectAltNames: readonly string[];
   readonly publicKey: PublicKey;
   /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal: the key's identity on record. */

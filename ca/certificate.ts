@@ -3,7 +3,7 @@
  */
 
 import { hash } from 'node:crypto';
-import { type DerElement, latin1, readDer, tags } from './der.ts';
+import { type DerElement, encodeTime, latin1, readDer, sameBytes, tags } from './der.ts';
 import { type ObjectIdentifier, octetsKey, oid } from './object-identifiers.ts';
 
 export interface CertificateExtension {
@@ -43,6 +43,7 @@ export function readCertificate(der: Uint8Array): Certificate {
     outer.children.length !== 3 ||
     !tbs ||
     version?.tag !== 0xa0 ||
+    octetsKey(version.content) !== '020102' ||
     serial?.tag !== tags.integer ||
     !issuer ||
     !subject ||
@@ -72,14 +73,15 @@ export function readCertificate(der: Uint8Array): Certificate {
   };
 }
 
-function readTime({ tag, content }: DerElement): Date {
+/** The one encoding of each time (RFC 5280 section 4.1.2.5). `Date` would read 30 February as 2 March. */
+function readTime({ tag, bytes, content }: DerElement): Date {
   const digits = latin1(content);
   const full =
     tag === tags.utcTime ? `${Number(digits.slice(0, 2)) < 50 ? '20' : '19'}${digits}` : digits;
   const time = new Date(
     full.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6Z'),
   );
-  if (Number.isNaN(time.getTime()))
+  if (Number.isNaN(time.getTime()) || !sameBytes(encodeTime(time), bytes))
     throw new CertificateError('The validity holds an impossible time.');
   return time;
 }
@@ -90,12 +92,18 @@ function readExtensions(rest: readonly DerElement[]): Map<string, CertificateExt
   for (const extension of list?.children ?? []) {
     const [type, ...more] = extension.children;
     const value = more.at(-1);
-    if (type?.tag !== tags.oid || value?.tag !== tags.octetString)
+    const critical = more.length === 2 ? more[0] : undefined;
+    if (
+      type?.tag !== tags.oid ||
+      value?.tag !== tags.octetString ||
+      more.length > 2 ||
+      (critical && critical.tag !== tags.boolean)
+    )
       throw new CertificateError('An extension is malformed.');
     const key = octetsKey(type.bytes);
     if (extensions.has(key)) throw new CertificateError('An extension stands twice.');
     extensions.set(key, {
-      critical: more.length === 2 && more[0]?.content[0] === 0xff,
+      critical: critical?.content[0] === 0xff,
       value: value.content,
     });
   }

@@ -43,7 +43,7 @@ export class ClientCertificateValidator {
     if (!issuer) return refused('it was not issued by this CA');
     if (!this.#isSignedBy(certificate, issuer)) return refused('its signature is wrong');
     if (now < certificate.notBefore) return refused('it is not yet valid');
-    if (now >= certificate.notAfter) return refused('it has expired');
+    if (now > certificate.notAfter) return refused('it has expired');
     const reason = unfitReason(certificate);
     return reason ? refused(reason) : { valid: true, certificate, issuer };
   }
@@ -62,10 +62,19 @@ export class ClientCertificateValidator {
   #isSignedBy(certificate: Certificate, issuer: CaCertificate): boolean {
     const digest = hash('sha256', certificate.der, 'base64');
     if (this.#verified.has(digest)) return true;
-    if (!new X509Certificate(certificate.der).verify(issuer.x509.publicKey)) return false;
+    if (!readByOpenSsl(certificate.der).verify(issuer.x509.publicKey)) return false;
     if (this.#verified.size >= rememberedSignatures) this.#verified.clear();
     this.#verified.add(digest);
     return true;
+  }
+}
+
+/** @throws CertificateError: what is DER and still no certificate is the peer's affair, not a fault of ours */
+function readByOpenSsl(der: Uint8Array): X509Certificate {
+  try {
+    return new X509Certificate(der);
+  } catch (cause) {
+    throw new CertificateError('OpenSSL cannot read it', { cause });
   }
 }
 

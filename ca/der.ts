@@ -118,6 +118,7 @@ function checkUniversal(tag: number, content: Uint8Array): void {
   if (tag & 0xc0) return;
   const constructed = (tag & 0x20) !== 0;
   const number = tag & 0x1f;
+  if (number === 0) throw new DerError('universal type 0 only ends an indefinite length');
   if (constructed !== (number === 0x10 || number === 0x11))
     throw new DerError(`universal type ${number} in the wrong form`);
   const [name, holds] = universalTypes.get(tag) ?? [];

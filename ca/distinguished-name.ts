@@ -13,7 +13,8 @@ export interface NameAttribute {
 }
 
 const readableStrings = new Set<number>([tags.utf8String, tags.printableString, tags.ia5String]);
-const utf8 = new TextDecoder();
+/** A byte order mark is a character of the name like any other. */
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * Reads a Name, outermost first. Multi-valued RDNs keep their values side by side.
@@ -80,7 +81,13 @@ function readRdn(rdn: DerElement | undefined): string[] {
     .sort();
 }
 
-/** For sentences and logs: `commonName=device-1, serialNumber=42`. */
+const longestDescription = 200;
+// What a stranger wrote must not steer the terminal or the log it is shown in.
+const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
+
+/** For sentences and logs: `commonName=device-1, serialNumber=42`; shortened, with control characters made visible. */
 export function describeName(attributes: readonly NameAttribute[]): string {
-  return attributes.map(({ type, text }) => `${type}=${text}`).join(', ');
+  const text = attributes.map(({ type, text }) => `${type}=${text}`).join(', ');
+  const shown = text.length > longestDescription ? `${text.slice(0, longestDescription)}...` : text;
+  return shown.replace(control, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

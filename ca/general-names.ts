@@ -49,7 +49,7 @@ function canonicalAddress(text: string): string {
 }
 
 /**
- * Reads GeneralNames into canonical text, sorted.
+ * Reads GeneralNames into canonical text, in the order they stand.
  * @throws Refusal malformed-request on a form or value that no device certificate can carry
  */
 export function readGeneralNames(names: DerElement): string[] {
@@ -57,7 +57,7 @@ export function readGeneralNames(names: DerElement): string[] {
     throw malformed('The requested subjectAltName is empty or malformed.');
   if (names.children.length > maxNames)
     throw malformed(`The requested subjectAltName has more than ${maxNames} names.`);
-  return names.children.map(readGeneralName).sort();
+  return names.children.map(readGeneralName);
 }
 
 function readGeneralName({ tag, content }: DerElement): string {

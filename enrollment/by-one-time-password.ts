@@ -1,4 +1,5 @@
 import type { CertificateRequest } from '../ca/certificate-request.ts';
+import { Refusal } from '../ca/refusal.ts';
 import { type Caller, requireActive } from './authenticator.ts';
 import { hashOneTimePassword } from './one-time-password.ts';
 import type { AuthenticationAttempt, OneTimePasswordStore } from './one-time-password-store.ts';
@@ -55,8 +56,11 @@ export class OneTimePasswordAuthenticator {
     read: () => Promise<CertificateRequest>,
   ): Promise<CertificateRequest> {
     if (caller.spentOn === undefined) return read();
-    const request = await read().catch((error: Error) => error);
-    if (!(request instanceof Error) && request.publicKeyDigest === caller.spentOn) return request;
+    const request = await read().catch((error: unknown) => {
+      if (error instanceof Refusal) return undefined;
+      throw error;
+    });
+    if (request?.publicKeyDigest === caller.spentOn) return request;
     const reason = `The one-time password ${caller.credential.id} is spent on another key.`;
     await this.#store.recordFailure(this.#attempt(credentials), reason);
     throw unauthenticated(reason);

@@ -48,7 +48,11 @@ export function decideReenrollment(order: EnrollmentOrder): CertificatePlan {
     );
   const san = extensionOf(certificate, 'subjectAltName');
   const names = san ? readGeneralNames(readDer(san.value)) : [];
-  if (names.join() !== request.subjectAltNames.join())
+  // Compared one by one: a URI may hold the comma that would join two names.
+  if (
+    names.length !== request.subjectAltNames.length ||
+    names.some((name, i) => name !== request.subjectAltNames[i])
+  )
     throw identityMismatch(
       `The request's subjectAltName (${request.subjectAltNames.join(', ') || 'none'}) is not that of the certificate to be renewed (${names.join(', ') || 'none'}) (RFC 7030 section 4.2.2).`,
     );

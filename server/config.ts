@@ -124,7 +124,10 @@ export const configSchema = z.strictObject({
     .prefault({}),
   endpointArc: z
     .string()
-    .regex(/^[0-2](\.(0|[1-9]\d*)){2,}$/, 'must be a dotted object identifier')
+    .regex(
+      /^([01]\.[1-3]?\d|2\.(0|[1-9]\d*))(\.(0|[1-9]\d*))+$/,
+      'must be a dotted object identifier',
+    )
     .default(defaultEndpointArc)
     .describe('Arc of the endpoint extension (`.1`) and access method (`.2`).'),
   serialPrefix: z

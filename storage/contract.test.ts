@@ -158,6 +158,16 @@ for (const [engine, open] of Object.entries(engines)) {
         assert.equal(again.kind === 'repeated' && again.record.serialNumber, intent.serialNumber);
       });
 
+      test('what another issuer was asked for is not repeated by this one', async () => {
+        const device = await addDevice();
+        const { id } = await addPassword(device);
+        const intent = intentOf(device, id);
+        await stores.ledger.recordIntent(intent);
+        const other = { ...intent, issuer: 'another', serialNumber: fresh('01') };
+        const outcome = await stores.ledger.recordIntent(other);
+        assert.equal(outcome.kind === 'refused' && outcome.code, 'credential-spent');
+      });
+
       test('a revoked certificate is not repeated', async () => {
         const device = await addDevice();
         const { id } = await addPassword(device);

@@ -26,17 +26,19 @@ export const issuanceByCredential = compiledQuery(
   (
     db,
     {
+      issuer,
       kind,
       id,
       requestDigest,
       since,
-    }: { kind: string; id: string; requestDigest: string; since: string },
+    }: { issuer: string; kind: string; id: string; requestDigest: string; since: string },
   ) =>
     db
       .selectFrom('issuance')
       .selectAll()
       .where('credential_id', '=', id)
       .where('credential_kind', '=', kind)
+      .where('issuer', '=', issuer)
       .where('request_digest', '=', requestDigest)
       .where('recorded_at', '>=', since)
       .where('revoked_at', 'is', null)

@@ -173,6 +173,7 @@ async function repeatOf(
   const since =
     credential.kind === 'client-certificate' ? recordedAt.getTime() - repeatWindowMs : 0;
   const { rows } = await issuanceByCredential(transaction, {
+    issuer: intent.issuer,
     ...credential,
     requestDigest,
     since: new Date(since).toISOString(),

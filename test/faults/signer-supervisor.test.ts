@@ -17,7 +17,6 @@ import {
 import { dirname, join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { SignerUnavailable } from '../../ca/signer.ts';
-import type { TestFaults } from '../support/faulty-signer-process.ts';
 import { fromSpki } from '../../hsm/public-key.ts';
 import { signatureVerifies } from '../../hsm/signature-algorithm.ts';
 import { connectSigner, type RemoteSigner } from '../../hsm/signer-connection.ts';
@@ -26,9 +25,10 @@ import {
   type SuperviseOptions,
   superviseSigner,
 } from '../../hsm/signer-supervisor.ts';
-import { fixtureToken } from '../support/softhsm-fixture.ts';
 import type { TokenConfig } from '../../hsm/token-config.ts';
 import { eventually } from '../support/eventually.ts';
+import type { TestFaults } from '../support/faulty-signer-process.ts';
+import { fixtureToken } from '../support/softhsm-fixture.ts';
 
 const spy = '/usr/lib/x86_64-linux-gnu/pkcs11/pkcs11-spy.so';
 const p11KitClient = '/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so';

@@ -2,8 +2,8 @@
  * Certificates put together octet by octet, well-formed unless a test says otherwise (RFC 5280 section 4.1), and then signed.
  */
 
-import type { Signer } from '../../ca/signer.ts';
 import { encode, encodeBitString, encodeTime, tags } from '../../ca/der.ts';
+import type { Signer } from '../../ca/signer.ts';
 import { algorithms, commonName, keyPairs, sequence, spkiOf } from './forged-request.ts';
 import { SoftwareSigner } from './software-signer.ts';
 

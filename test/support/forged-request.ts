@@ -12,6 +12,7 @@ export interface KeyPair {
 
 export const keyPairs = {
   'P-256': generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  'P-384': generateKeyPairSync('ec', { namedCurve: 'P-384' }),
   RSA: generateKeyPairSync('rsa', { modulusLength: 2048 }),
   Ed25519: generateKeyPairSync('ed25519'),
 } as const satisfies Record<string, KeyPair>;
@@ -44,9 +45,12 @@ export const algorithm = (dotted: string, ...parameters: readonly Uint8Array[]) 
 
 export const algorithms = {
   'P-256': algorithm('1.2.840.10045.4.3.2'),
+  'P-384': algorithm('1.2.840.10045.4.3.3'),
   RSA: algorithm('1.2.840.113549.1.1.11', nullValue),
   Ed25519: algorithm('1.3.101.112'),
 } as const;
+
+const hashes = { 'P-256': 'sha256', 'P-384': 'sha384', RSA: 'sha256', Ed25519: null } as const;
 
 export const commonName = (value: string, tag: number = tags.utf8String) =>
   sequence(setOf(sequence(oidOf('2.5.4.3'), text(tag, value))));
@@ -57,7 +61,7 @@ export function spkiOf(key: KeyObject): Uint8Array {
 
 /** One CertificationRequest, DER. */
 export function forgeRequest(parts: RequestParts = {}): Uint8Array {
-  const { key = 'P-256', attributes = [], hash = key === 'Ed25519' ? null : 'sha256' } = parts;
+  const { key = 'P-256', attributes = [], hash = hashes[key] } = parts;
   const pair = keyPairs[key];
   const info = sequence(
     parts.version ?? encode(tags.integer, Uint8Array.of(0)),
