@@ -10,7 +10,8 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/bestow
 COPY package.json package-lock.json ./
-RUN npm ci --omit=dev --no-audit --no-fund
+# The image holds the headers that addons are compiled with: nothing is fetched past the npm registry.
+RUN npm_config_nodedir=/usr/local npm ci --omit=dev --no-audit --no-fund
 COPY bin bin
 COPY ca ca
 COPY enrollment enrollment

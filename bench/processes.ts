@@ -1,23 +1,38 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 const ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK']));
 
-/** CPU seconds that a process and all its living descendants have used, user and system. */
-export function cpuSecondsOf(pid: number): number {
-  const rows = execFileSync('ps', ['-eo', 'pid=,ppid='], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const tree = [pid];
-  for (const parent of tree)
-    for (const [child, of] of rows) if (of === parent && child !== undefined) tree.push(child);
-  return tree.reduce((sum, member) => sum + ticksOf(member), 0) / ticksPerSecond;
+interface ProcessRow {
+  readonly pid: number;
+  readonly parent: number;
+  /** User and system time, in clock ticks. */
+  readonly ticks: number;
 }
 
-/** Fields 14 and 15 of /proc/PID/stat, counted after the name, which may hold blanks. */
-function ticksOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+/** CPU seconds that a process and all its living descendants have used, user and system. */
+export function cpuSecondsOf(pid: number): number {
+  const rows = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? readRow(name) : []));
+  const tree = [pid];
+  for (const member of tree)
+    for (const { pid: child, parent } of rows) if (parent === member) tree.push(child);
+  const ticks = rows
+    .filter((row) => tree.includes(row.pid))
+    .reduce((sum, row) => sum + row.ticks, 0);
+  return ticks / ticksPerSecond;
+}
+
+/** Fields 4, 14 and 15 of /proc/PID/stat, counted after the name, which may hold blanks. */
+function readRow(pid: string): ProcessRow[] {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    // It ended between the listing and the reading.
+    return [];
+  }
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11]) + Number(fields[12]);
+  return [
+    { pid: Number(pid), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) },
+  ];
 }

@@ -3,8 +3,8 @@
 # Without the right to install, prints the exact command and exits 1.
 set -eu
 case ${1:-run} in
-  run) packages='softhsm2 openssl curl ca-certificates' ;;
-  test) packages='softhsm2 openssl curl ca-certificates strongswan-pki libstrongswan-standard-plugins libbcpkix-java libbctls-java openjdk-17-jdk-headless p11-kit p11-kit-modules opensc' ;;
+  run) packages='softhsm2 openssl curl' ;;
+  test) packages='softhsm2 openssl curl strongswan-pki libstrongswan-standard-plugins libbcpkix-java libbctls-java openjdk-17-jdk-headless p11-kit p11-kit-modules opensc' ;;
   *) echo "usage: $0 run|test" >&2; exit 2 ;;
 esac
 

@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 sh scripts/system-packages.sh test
 sh scripts/npm-packages.sh
 npm run --silent check
-[ $# -gt 0 ] || set -- $(git ls-files --cached --others --exclude-standard '*.test.ts')
+# shellcheck disable=SC2046 # a list of words is meant
+[ $# -gt 0 ] || set -- $(find . -name node_modules -prune -o -name '*.test.ts' -print | sort)
 exec node_modules/.bin/node --test --test-concurrency=2 --test-timeout=300000 --experimental-test-coverage \
   --test-coverage-include='ca/**' --test-coverage-include='enrollment/**' --test-coverage-include='server/**' \
   --test-coverage-include='hsm/**' --test-coverage-include='storage/**' --test-coverage-include='cli/**' \

@@ -24,8 +24,8 @@ async function serve(options: ServeOptions): Promise<void> {
   const logger = openLog(config.log.level);
   // Asked to stop while still starting, it stops as soon as it has started.
   const asked = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const)
-      process.once(signal, () => resolve(signal));
+    // A terminal's Ctrl-C may come twice, once by way of npm: the second must not cut the stop short.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
   });
   let failed: (error: Error) => void = () => undefined;
   const failure = new Promise<Error>((resolve) => {
