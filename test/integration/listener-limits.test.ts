@@ -106,3 +106,15 @@ test('connections beyond the cap are closed, and the others are served', { timeo
   for (const socket of held) socket.destroy();
   await eventually(async () => (await call(`${server.est}/cacerts`, server.root)).status === 200);
 });
+
+test('two Authorization headers are refused: which one counts must not be a guess', {
+  timeout,
+}, async () => {
+  const socket = await open();
+  const basic = (text: string) =>
+    `Authorization: Basic ${Buffer.from(text).toString('base64')}\r\n`;
+  socket.write(
+    `POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: localhost\r\n${basic('a:b')}${basic('c:d')}Content-Type: application/pkcs10\r\nContent-Length: 4\r\nConnection: close\r\n\r\nMAAA`,
+  );
+  assert.match(await untilClosed(socket), /^HTTP\/1\.1 400 .*more than one Authorization/s);
+});
