@@ -67,7 +67,13 @@ export async function measureStages(data: string, say: (text: string) => void): 
     const now = new Date();
     const serialNumber = makeSerialNumber(1);
     const { plan, toBeSigned } = await watch.time('decide and compose', () => {
-      const decided = decideEnrollment({ request, caller, profile, requestId: 'bench' });
+      const decided = decideEnrollment({
+        request,
+        caller,
+        profile,
+        linking: 'absent',
+        requestId: 'bench',
+      });
       const validity = { notBefore: now, notAfter: new Date(now.getTime() + 86_400_000) };
       return { plan: decided, toBeSigned: composer.compose(decided, serialNumber, validity) };
     });

@@ -80,6 +80,7 @@ export class CertificateAuthority {
       profile: plan.profile.name,
       ...(plan.subscriber === undefined ? {} : { subscriber: plan.subscriber }),
       credential: plan.credential,
+      ...(plan.linking ? { linking: plan.linking } : {}),
       ...validity,
       requestId: plan.requestId,
       recordedAt: now,

@@ -21,6 +21,8 @@ export interface CertificatePlan {
   /** The device the certificate is for; absent for the server's own certificate. */
   readonly subscriber?: string;
   readonly credential: Credential;
+  /** Whether the request was proven to come by the connection it names (RFC 7030 section 3.5); for the audit log. */
+  readonly linking?: 'verified' | 'absent';
   /** Finds the request in the log and in the audit log. */
   readonly requestId: string;
 }

@@ -4,6 +4,7 @@
 
 import { hash as digest } from 'node:crypto';
 import { type DerElement, DerError, readDer, tags } from './der.ts';
+import { readDirectoryString } from './directory-string.ts';
 import { type NameAttribute, readName } from './distinguished-name.ts';
 import { readGeneralNames } from './general-names.ts';
 import { type PublicKey, readPublicKey } from './key-rules.ts';
@@ -17,9 +18,17 @@ export interface CertificateRequest {
   readonly subjectAttributes: readonly NameAttribute[];
   /** Requested subjectAltName in canonical text, in its order; empty when none was requested. */
   readonly subjectAltNames: readonly string[];
+  /** Attributes that state something to be verified; who calls has to verify what is there. */
+  readonly challenges: Challenges;
   readonly publicKey: PublicKey;
   /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal: the key's identity on record. */
   readonly publicKeyDigest: string;
+}
+
+/** RFC 7030 section 3.5 and RFC 7894 section 3.3, as text. */
+export interface Challenges {
+  readonly challengePassword?: string;
+  readonly estIdentityLinking?: string;
 }
 
 interface SignedRequest extends CertificateRequest {
@@ -65,10 +74,15 @@ function readRequest(der: Uint8Array): SignedRequest {
     throw malformed('The certification request is not version 1.');
   if (signature.content[0] !== 0) throw malformed('The signature is not a whole number of octets.');
   const publicKey = readPublicKey(key);
+  const byType = readAttributes(attributes);
   return {
     subject: subject.bytes,
     subjectAttributes: readName(subject),
-    subjectAltNames: readRequestedNames(readAttributes(attributes)),
+    subjectAltNames: readRequestedNames(byType),
+    challenges: {
+      ...readChallenge(byType, 'challengePassword'),
+      ...readChallenge(byType, 'estIdentityLinking'),
+    },
     publicKey,
     publicKeyDigest: digestOf(key.bytes),
     signed: info.bytes,
@@ -108,23 +122,27 @@ function readAttributes(attributes: DerElement | undefined): Map<string, DerElem
   return byType;
 }
 
-/**
- * These attributes state something that must be verified when present (RFC 7030 section 3.5, RFC 7894).
- * A statement that nothing verifies must not look accepted.
- */
-const proofs: readonly ObjectIdentifier[] = [
-  'challengePassword',
-  'otpChallenge',
-  'revocationChallenge',
-  'estIdentityLinking',
-];
+/** Attributes of RFC 7894 that must be verified when present: what nothing verifies must not look accepted. */
+const unverified: readonly ObjectIdentifier[] = ['otpChallenge', 'revocationChallenge'];
 
 function refuseUnverifiedProofs(attributes: ReadonlyMap<string, DerElement>): void {
-  for (const proof of proofs)
+  for (const proof of unverified)
     if (attributes.has(proof))
       throw malformed(
         `The request carries ${proof}, which this server does not verify yet; leave it out and authenticate with HTTP Basic or a client certificate.`,
       );
+}
+
+function readChallenge<Name extends keyof Challenges>(
+  attributes: ReadonlyMap<string, DerElement>,
+  name: Name,
+): { readonly [K in Name]?: string } {
+  const value = attributes.get(name);
+  if (!value) return {};
+  const text = readDirectoryString(value);
+  if (text === undefined)
+    throw malformed(`The attribute ${name} is not a DirectoryString of 1 to 255 characters.`);
+  return { [name]: text } as { readonly [K in Name]?: string };
 }
 
 /** The subjectAltName asked for in extensionRequest (RFC 2985 section 5.4.2); other extensions are the profile's affair. */

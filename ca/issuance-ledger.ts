@@ -20,6 +20,8 @@ export interface Intent {
   readonly profile: string;
   readonly subscriber?: string;
   readonly credential: Credential;
+  /** As in the plan; goes to the audit log. */
+  readonly linking?: 'verified' | 'absent';
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly requestId: string;

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   otp: async () => (await import('./commands/otp.ts')).otpCommand(),
   device: async () => (await import('./commands/device.ts')).deviceCommand(),
+  group: async () => (await import('./commands/group.ts')).groupCommand(),
   tenant: async () => (await import('./commands/tenant.ts')).tenantCommand(),
   cert: async () => (await import('./commands/cert.ts')).certCommand(),
   ca: async () => (await import('./commands/ca.ts')).caCommand(),

@@ -2,6 +2,7 @@ import type { Certificate } from '../ca/certificate.ts';
 import type { Credential } from '../ca/certificate-plan.ts';
 import { Refusal } from '../ca/refusal.ts';
 import type { Device } from './device.ts';
+import type { Group } from './group.ts';
 import type { EnrollmentRefusalCode } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -9,6 +10,7 @@ import type { Tenant } from './tenant.ts';
 export interface Caller {
   readonly device: Device;
   readonly tenant: Tenant;
+  readonly group: Group;
   readonly credential: Credential;
   /** The TLS client certificate, where that was the proof. */
   readonly certificate?: Certificate;

@@ -30,7 +30,7 @@ export class CertificateAuthenticator {
   }
 
   /** @throws Refusal unauthenticated, certificate-revoked, device-blocked, tenant-suspended */
-  async identify({ certificate: der, group }: CertificateCredentials): Promise<Caller> {
+  async identify({ certificate: der, group: label }: CertificateCredentials): Promise<Caller> {
     const verdict = this.#validator.validate(der, new Date());
     if (!verdict.valid)
       throw unauthenticated(`The client certificate is refused: ${verdict.reason}.`);
@@ -47,13 +47,14 @@ export class CertificateAuthenticator {
     const known =
       record.subscriber === undefined ? undefined : await this.#registry.find(record.subscriber);
     if (!known) throw unauthenticated(`The client certificate ${serialNumber} is no device's.`);
-    const { device, tenant } = known;
-    if (group !== undefined && device.group !== group)
-      throw unauthenticated(`Device ${device.id} does not belong to the group ${group}.`);
+    const { device, tenant, group } = known;
+    if (label !== undefined && group.label !== label)
+      throw unauthenticated(`Device ${device.id} does not belong to the group ${label}.`);
     requireActive(device, tenant);
     return {
       device,
       tenant,
+      group,
       certificate,
       credential: { kind: 'client-certificate', id: serialNumber },
     };

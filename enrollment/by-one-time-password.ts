@@ -33,11 +33,12 @@ export class OneTimePasswordAuthenticator {
       case 'failed':
         throw unauthenticated(outcome.reason);
       case 'matched': {
-        const { password, device, tenant } = outcome;
+        const { password, device, tenant, group } = outcome;
         requireActive(device, tenant);
         return {
           device,
           tenant,
+          group,
           credential: { kind: 'one-time-password', id: password.id },
           ...(password.publicKeyDigest ? { spentOn: password.publicKeyDigest } : {}),
         };

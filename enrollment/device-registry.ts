@@ -1,4 +1,5 @@
 import type { Device } from './device.ts';
+import type { Group } from './group.ts';
 import type { Tenant } from './tenant.ts';
 
 export interface NewDevice {
@@ -19,7 +20,7 @@ export type Addition<T> =
 /** Port: which devices there are. storage/ implements it. */
 export interface DeviceRegistry {
   add(device: NewDevice, by: string, at: Date): Promise<Addition<Device>>;
-  find(id: string): Promise<{ device: Device; tenant: Tenant } | undefined>;
+  find(id: string): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined>;
   list(filter: { tenant?: string; limit: number }): Promise<Device[]>;
   /** @returns the device as it is now, or undefined if there is none */
   setStatus(

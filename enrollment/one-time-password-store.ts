@@ -1,4 +1,5 @@
 import type { Device } from './device.ts';
+import type { Group } from './group.ts';
 import type { OneTimePassword } from './one-time-password.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -29,6 +30,7 @@ export type AttemptOutcome =
       readonly password: OneTimePassword;
       readonly device: Device;
       readonly tenant: Tenant;
+      readonly group: Group;
     }
   /** The reason is for the log alone. */
   | { readonly kind: 'failed'; readonly reason: string }

@@ -66,13 +66,15 @@ function requestFor(subject: Uint8Array, subjectAltNames: string[] = []) {
 
 function callerOf(device: Device, certificate?: Certificate): Caller {
   const credential = { kind: 'one-time-password', id: 'otp-1' } as const;
-  return { device, tenant, credential, ...(certificate ? { certificate } : {}) };
+  const group = { label: device.group, tenant: device.tenant, linking: 'optional' } as const;
+  return { device, tenant, group, credential, ...(certificate ? { certificate } : {}) };
 }
 
 const order = (request: CertificateRequest, caller: Caller) => ({
   request,
   caller,
   profile: devicesFor90Days,
+  linking: 'absent' as const,
   requestId: 'request-1',
 });
 

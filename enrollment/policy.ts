@@ -13,12 +13,15 @@ import { readGeneralNames } from '../ca/general-names.ts';
 import { allocatePerTenant } from './allocation/per-tenant.ts';
 import type { Caller } from './authenticator.ts';
 import type { Device } from './device.ts';
+import type { LinkingProof } from './linking.ts';
 import { identityMismatch, unauthenticated } from './refusal.ts';
 
 export interface EnrollmentOrder {
   readonly request: CertificateRequest;
   readonly caller: Caller;
   readonly profile: Profile;
+  /** What the request proved of the connection it came by. */
+  readonly linking: LinkingProof;
   readonly requestId: string;
 }
 
@@ -61,7 +64,7 @@ export function decideReenrollment(order: EnrollmentOrder): CertificatePlan {
 }
 
 function plan(
-  { request, caller, profile, requestId }: EnrollmentOrder,
+  { request, caller, profile, linking, requestId }: EnrollmentOrder,
   subject: Uint8Array,
   subjectAltNames: readonly string[],
 ): CertificatePlan {
@@ -73,6 +76,7 @@ function plan(
     endpoints: allocatePerTenant(caller.tenant),
     subscriber: caller.device.id,
     credential: caller.credential,
+    linking,
     requestId,
   };
 }

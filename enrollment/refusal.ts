@@ -4,6 +4,8 @@ import { Refusal } from '../ca/refusal.ts';
 export type EnrollmentRefusalCode =
   | 'unauthenticated'
   | 'identity-mismatch'
+  | 'linking-required'
+  | 'linking-failed'
   | 'device-blocked'
   | 'tenant-suspended'
   | 'certificate-revoked'

@@ -1,5 +1,5 @@
 import type { Addition } from './device-registry.ts';
-import type { Group } from './group.ts';
+import type { Group, Linking } from './group.ts';
 import type { Tenant } from './tenant.ts';
 
 export interface NewTenant {
@@ -21,4 +21,9 @@ export interface TenantDirectory {
     at: Date,
   ): Promise<Tenant | undefined>;
   groupOf(label: string): Promise<Group | undefined>;
+  /** All groups, or those of one tenant. */
+  groups(filter: { tenant?: string }): Promise<Group[]>;
+  addGroup(group: Group, by: string, at: Date): Promise<Addition<Group>>;
+  /** @returns the group as it is now, or undefined if there is none */
+  setLinking(label: string, linking: Linking, by: string, at: Date): Promise<Group | undefined>;
 }

@@ -326,8 +326,45 @@ for (const [engine, open] of Object.entries(engines)) {
         );
         assert.equal(clash.kind, 'refused');
         assert.equal(await stores.tenants.find('other'), undefined);
-        assert.deepEqual(await stores.tenants.groupOf('acme'), { label: 'acme', tenant: 'acme' });
+        assert.deepEqual(await stores.tenants.groupOf('acme'), {
+          label: 'acme',
+          tenant: 'acme',
+          linking: 'optional',
+        });
         assert.equal(await stores.tenants.groupOf('nothing'), undefined);
+      });
+
+      test('groups are added to a tenant, found by their label and changed', async () => {
+        const label = fresh('group');
+        const group = { label, tenant: 'acme', linking: 'required' } as const;
+        assert.deepEqual(await stores.tenants.addGroup(group, 'test', now), {
+          kind: 'added',
+          value: group,
+        });
+        assert.equal((await stores.tenants.addGroup(group, 'test', now)).kind, 'exists');
+        const taken = { ...group, tenant: 'nobody', label: fresh('group') };
+        assert.equal((await stores.tenants.addGroup(taken, 'test', now)).kind, 'refused');
+        assert.deepEqual(await stores.tenants.groupOf(label), group);
+        assert.equal((await stores.tenants.setLinking(label, 'off', 'test', now))?.linking, 'off');
+        assert.equal(await stores.tenants.setLinking('nothing', 'off', 'test', now), undefined);
+        const listed = await stores.tenants.groups({ tenant: 'acme' });
+        assert.deepEqual(
+          listed.find((g) => g.label === label),
+          { ...group, linking: 'off' },
+        );
+      });
+
+      test('a device and a password know their group', async () => {
+        const label = fresh('group');
+        await stores.tenants.addGroup({ label, tenant: 'acme', linking: 'required' }, 'test', now);
+        const id = fresh('device');
+        await stores.devices.add({ id, tenant: 'acme', group: label, names: [] }, 'test', now);
+        assert.equal((await stores.devices.find(id))?.group.linking, 'required');
+        const { passwordHash } = await addPassword(id);
+        const outcome = await stores.oneTimePasswords.match(
+          attemptOf(id, passwordHash, '192.0.2.4'),
+        );
+        assert.equal(outcome.kind === 'matched' && outcome.group.label, label);
       });
 
       test('endpoints are replaced, in their order', async () => {

@@ -14,6 +14,7 @@ export interface TenantTable {
 export interface DeviceGroupTable {
   label: string;
   tenant: string;
+  linking: string;
   created_at: string;
 }
 

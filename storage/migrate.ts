@@ -5,9 +5,11 @@
 import { type Kysely, type Migration, Migrator } from 'kysely';
 import type { Database } from './database.ts';
 import * as registryAndLedger from './migrations/0001-registry-and-ledger.ts';
+import * as groupLinking from './migrations/0002-group-linking.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
+  '0002-group-linking': groupLinking,
 };
 
 /** The database cannot be used by this program as it is. */

@@ -4,12 +4,23 @@ import type { Selectable } from 'kysely';
 import type { Credential } from '../ca/certificate-plan.ts';
 import type { IssuanceRecord, RevocationReason } from '../ca/issuance-ledger.ts';
 import type { Device } from '../enrollment/device.ts';
+import type { Group, Linking } from '../enrollment/group.ts';
 import type { OneTimePassword } from '../enrollment/one-time-password.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
-import type { DeviceTable, IssuanceTable, OneTimePasswordTable, TenantTable } from './database.ts';
+import type {
+  DeviceGroupTable,
+  DeviceTable,
+  IssuanceTable,
+  OneTimePasswordTable,
+  TenantTable,
+} from './database.ts';
 
 export function tenantOf(row: Selectable<Omit<TenantTable, 'created_at'>>): Tenant {
   return { id: row.id, endpoints: JSON.parse(row.endpoints), suspended: row.suspended !== 0 };
+}
+
+export function groupOf(row: Selectable<Omit<DeviceGroupTable, 'created_at'>>): Group {
+  return { label: row.label, tenant: row.tenant, linking: row.linking as Linking };
 }
 
 export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at'>>): Device {

@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely';
 import type { Device } from '../enrollment/device.ts';
 import type { Addition, DeviceRegistry, NewDevice } from '../enrollment/device-registry.ts';
+import type { Group } from '../enrollment/group.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
-import { deviceOf, tenantOf } from './rows.ts';
+import { deviceOf, groupOf, tenantOf } from './rows.ts';
 import type { Transactions } from './transactions.ts';
 
 export class SqlDeviceRegistry implements DeviceRegistry {
@@ -18,7 +19,7 @@ export class SqlDeviceRegistry implements DeviceRegistry {
     return this.#transactions.write(async (transaction): Promise<Addition<Device>> => {
       const present = await findDevice(transaction, device.id);
       if (present) return { kind: 'exists', value: present.device };
-      const group = await findGroup(transaction, device);
+      const group = await chooseGroup(transaction, device);
       if (!group)
         return {
           kind: 'refused',
@@ -50,7 +51,7 @@ export class SqlDeviceRegistry implements DeviceRegistry {
     });
   }
 
-  find(id: string): Promise<{ device: Device; tenant: Tenant } | undefined> {
+  find(id: string): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined> {
     return findDevice(this.#transactions.read, id);
   }
 
@@ -110,18 +111,25 @@ export class SqlDeviceRegistry implements DeviceRegistry {
 async function findDevice(
   db: Kysely<Database>,
   id: string,
-): Promise<{ device: Device; tenant: Tenant } | undefined> {
+): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined> {
   const row = await db
     .selectFrom('device')
     .innerJoin('tenant', 'tenant.id', 'device.tenant')
+    .innerJoin('device_group', 'device_group.label', 'device.device_group')
     .selectAll('device')
-    .select(['tenant.endpoints', 'tenant.suspended'])
+    .select(['tenant.endpoints', 'tenant.suspended', 'device_group.linking'])
     .where('device.id', '=', id)
     .executeTakeFirst();
-  return row && { device: deviceOf(row), tenant: tenantOf({ ...row, id: row.tenant }) };
+  return (
+    row && {
+      device: deviceOf(row),
+      tenant: tenantOf({ ...row, id: row.tenant }),
+      group: groupOf({ ...row, label: row.device_group }),
+    }
+  );
 }
 
-async function findGroup(
+async function chooseGroup(
   transaction: Kysely<Database>,
   { tenant, group }: NewDevice,
 ): Promise<string | undefined> {

@@ -216,7 +216,7 @@ async function insertIntent(transaction: Transaction, intent: Intent): Promise<v
     ...auditBase(intent),
     action: 'certificate.intended',
     object: serialNumber,
-    details: { profile, publicKeyDigest, credential },
+    details: { profile, publicKeyDigest, credential, linking: intent.linking },
   });
 }
 

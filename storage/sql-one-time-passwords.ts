@@ -11,7 +11,7 @@ import { audit } from './audit-trail.ts';
 import { countFailure, pauseOf } from './authentication-failures.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
-import { deviceOf, oneTimePasswordOf, tenantOf } from './rows.ts';
+import { deviceOf, groupOf, oneTimePasswordOf, tenantOf } from './rows.ts';
 import type { Transactions } from './transactions.ts';
 
 const columns = [
@@ -120,6 +120,7 @@ const passwordByHash = compiledQuery((db, { passwordHash }: { passwordHash: stri
     .selectFrom('one_time_password')
     .innerJoin('device', 'device.id', 'one_time_password.device')
     .innerJoin('tenant', 'tenant.id', 'device.tenant')
+    .innerJoin('device_group', 'device_group.label', 'device.device_group')
     .select(columns)
     .select([
       'device.tenant',
@@ -129,6 +130,7 @@ const passwordByHash = compiledQuery((db, { passwordHash }: { passwordHash: stri
       'device.status',
       'tenant.endpoints',
       'tenant.suspended',
+      'device_group.linking',
     ])
     .where('password_hash', '=', passwordHash),
 );
@@ -146,6 +148,7 @@ async function findPassword(
     password: oneTimePasswordOf(row),
     device: deviceOf({ ...row, id: row.device }),
     tenant: tenantOf({ ...row, id: row.tenant }),
+    group: groupOf({ ...row, label: row.device_group }),
   };
 }
 

@@ -1,9 +1,10 @@
 import type { Addition } from '../enrollment/device-registry.ts';
-import type { Group } from '../enrollment/group.ts';
+import type { Group, Linking } from '../enrollment/group.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
 import type { NewTenant, TenantDirectory } from '../enrollment/tenant-directory.ts';
 import { audit } from './audit-trail.ts';
 import { tenantOf } from './rows.ts';
+import { findGroup, insertGroup, listGroups, updateLinking } from './sql-groups.ts';
 import type { Transactions } from './transactions.ts';
 
 export class SqlTenantDirectory implements TenantDirectory {
@@ -21,26 +22,23 @@ export class SqlTenantDirectory implements TenantDirectory {
         .where('id', '=', tenant.id)
         .executeTakeFirst();
       if (present) return { kind: 'exists', value: tenantOf(present) };
-      const taken = await transaction
-        .selectFrom('device_group')
-        .select('tenant')
-        .where('label', '=', tenant.label)
-        .executeTakeFirst();
+      const { id, label, endpoints } = tenant;
+      const taken = await findGroup(transaction, label);
       if (taken)
         return {
           kind: 'refused',
-          reason: `The label ${tenant.label} belongs to tenant ${taken.tenant}; choose another with --label.`,
+          reason: `The label ${label} belongs to tenant ${taken.tenant}; choose another with --label.`,
         };
-      const created_at = at.toISOString();
-      const { id, label, endpoints } = tenant;
       await transaction
         .insertInto('tenant')
-        .values({ id, endpoints: JSON.stringify(endpoints), suspended: 0, created_at })
+        .values({
+          id,
+          endpoints: JSON.stringify(endpoints),
+          suspended: 0,
+          created_at: at.toISOString(),
+        })
         .execute();
-      await transaction
-        .insertInto('device_group')
-        .values({ label, tenant: id, created_at })
-        .execute();
+      await insertGroup(transaction, { label, tenant: id, linking: 'optional' }, by, at);
       const details = { label, endpoints };
       await audit(transaction, { at, actor: by, action: 'tenant.added', object: id, details });
       return { kind: 'added', value: { id, endpoints, suspended: false } };
@@ -51,13 +49,7 @@ export class SqlTenantDirectory implements TenantDirectory {
     const { read } = this.#transactions;
     const row = await read.selectFrom('tenant').selectAll().where('id', '=', id).executeTakeFirst();
     if (!row) return undefined;
-    const groups = await read
-      .selectFrom('device_group')
-      .select('label')
-      .where('tenant', '=', id)
-      .orderBy('created_at')
-      .execute();
-    return { tenant: tenantOf(row), groups: groups.map(({ label }) => ({ label, tenant: id })) };
+    return { tenant: tenantOf(row), groups: await listGroups(read, { tenant: id }) };
   }
 
   async list(): Promise<Tenant[]> {
@@ -89,12 +81,29 @@ export class SqlTenantDirectory implements TenantDirectory {
     });
   }
 
-  async groupOf(label: string): Promise<Group | undefined> {
-    const row = await this.#transactions.read
-      .selectFrom('device_group')
-      .select('tenant')
-      .where('label', '=', label)
-      .executeTakeFirst();
-    return row && { label, tenant: row.tenant };
+  groupOf(label: string): Promise<Group | undefined> {
+    return findGroup(this.#transactions.read, label);
+  }
+
+  groups(filter: { tenant?: string }): Promise<Group[]> {
+    return listGroups(this.#transactions.read, filter);
+  }
+
+  addGroup(group: Group, by: string, at: Date): Promise<Addition<Group>> {
+    return this.#transactions.write(async (transaction): Promise<Addition<Group>> => {
+      const tenant = await transaction
+        .selectFrom('tenant')
+        .select('id')
+        .where('id', '=', group.tenant)
+        .executeTakeFirst();
+      if (!tenant) return { kind: 'refused', reason: `There is no tenant ${group.tenant}.` };
+      return insertGroup(transaction, group, by, at);
+    });
+  }
+
+  setLinking(label: string, linking: Linking, by: string, at: Date): Promise<Group | undefined> {
+    return this.#transactions.write((transaction) =>
+      updateLinking(transaction, { label, linking, by, at }),
+    );
   }
 }

@@ -8,9 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
-import { sql } from 'kysely';
+import { Migrator, sql } from 'kysely';
 import { GroupCommit } from './group-commit.ts';
 import { migrate, requireCurrentSchema, SchemaError } from './migrate.ts';
+import * as registryAndLedger from './migrations/0001-registry-and-ledger.ts';
 import { kyselyOver, openSqliteFile } from './node-sqlite.ts';
 import { StorageUnavailable } from './storage-unavailable.ts';
 
@@ -52,6 +53,26 @@ describe('schema', () => {
     const { transactions } = await opened();
     await migrate(transactions.schema);
     await requireCurrentSchema(transactions.schema);
+    await transactions.close();
+  });
+
+  test('of an older version is brought up to date, and keeps what it holds', async () => {
+    const transactions = new GroupCommit({ path: newFile(), busyTimeout });
+    const { schema } = transactions;
+    const first = { '0001-registry-and-ledger': registryAndLedger };
+    await new Migrator({
+      db: schema,
+      provider: { getMigrations: async () => first },
+    }).migrateToLatest();
+    await sql`insert into tenant values ('t', '[]', 0, '2026')`.execute(schema);
+    await sql`insert into device_group values ('g', 't', '2026')`.execute(schema);
+    await assert.rejects(requireCurrentSchema(schema), /lacks 1 migration/);
+    await migrate(schema);
+    const group = await schema.selectFrom('device_group').selectAll().executeTakeFirst();
+    assert.deepEqual(
+      { ...group },
+      { label: 'g', tenant: 't', created_at: '2026', linking: 'optional' },
+    );
     await transactions.close();
   });
 

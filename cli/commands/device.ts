@@ -23,7 +23,7 @@ export function deviceCommand(): Command {
   withJson(device.command('add'))
     .description('register a device')
     .argument('<id>', 'its id: the CN of its certificates')
-    .option('--tenant <id>', 'its tenant; the only one, or `default`, when left out')
+    .option('--tenant <id>', "its tenant; the group's, the only one, or `default`, when left out")
     .option('--group <label>', "its group; the tenant's first one when left out")
     .option('--serial-number <text>', 'serialNumber attribute of its subject')
     .option(
@@ -70,7 +70,8 @@ async function add(id: string, options: AddOptions): Promise<void> {
     names: checkNames(name),
   };
   const outcome = await withStores(options, async (stores) => {
-    const tenant = await chooseTenant(stores, options.tenant);
+    const own = group === undefined ? undefined : (await stores.tenants.groupOf(group))?.tenant;
+    const tenant = await chooseTenant(stores, options.tenant ?? own);
     return stores.devices.add({ ...device, tenant }, operator(), new Date());
   });
   if (outcome.kind === 'refused') throw notFound(outcome.reason);

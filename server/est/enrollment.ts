@@ -1,39 +1,42 @@
 /**
- * /simpleenroll and /simplereenroll: who asks, what for, the decision, the answer.
+ * /simpleenroll and /simplereenroll: who asks, what for, by which connection, the decision, the answer.
  */
 
+import type { TLSSocket } from 'node:tls';
 import type { Issued } from '../../ca/certificate-authority.ts';
 import { type CertificateRequest, parseCertificateRequest } from '../../ca/certificate-request.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
 import { enroll } from '../../enrollment/enroll.ts';
+import { requireLinking } from '../../enrollment/linking.ts';
+import type { EnrollmentOrder } from '../../enrollment/policy.ts';
 import { reenroll } from '../../enrollment/reenroll.ts';
 import { authenticate, authenticateByCertificate } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
 import { certsOnly, decodeBody, encodeBody } from './messages.ts';
+import { channelBindingOf } from './session-binding.ts';
 
 /** RFC 7030 section 4.2.1. */
 export async function simpleEnroll(exchange: EstExchange): Promise<void> {
   const { request, parts, group, requestId } = exchange;
-  const { authenticators, authority, deviceProfile: profile } = parts;
-  const context = { requestId, ...(group === undefined ? {} : { group }) };
+  const { authenticators, authority } = parts;
+  const context = { requestId, ...(group ? { group: group.label } : {}) };
   const { caller, password } = await authenticate(request, authenticators, context);
   noteCaller(exchange, caller);
   const read = () => readCertificateRequest(exchange);
   const certificateRequest = password
     ? await authenticators.oneTimePassword.readRequest(caller, password, read)
     : await read();
-  const order = { request: certificateRequest, caller, profile, requestId };
-  sendCertificate(exchange, await enroll(order, authority));
+  const order = orderOf(exchange, caller, certificateRequest);
+  sendCertificate(exchange, order, await enroll(order, authority));
 }
 
 /** RFC 7030 section 4.2.2: the TLS client certificate is the one renewed; a password cannot stand in for it. */
 export async function simpleReenroll(exchange: EstExchange): Promise<void> {
-  const { request, parts, group, requestId } = exchange;
-  const caller = await authenticateByCertificate(request, parts.authenticators, group);
+  const { request, parts, group } = exchange;
+  const caller = await authenticateByCertificate(request, parts.authenticators, group?.label);
   noteCaller(exchange, caller);
-  const certificateRequest = await readCertificateRequest(exchange);
-  const order = { request: certificateRequest, caller, profile: parts.deviceProfile, requestId };
-  sendCertificate(exchange, await reenroll(order, parts.authority));
+  const order = orderOf(exchange, caller, await readCertificateRequest(exchange));
+  sendCertificate(exchange, order, await reenroll(order, parts.authority));
 }
 
 /** A promise from the first step on, so that a malformed body and a malformed request are refused in one way. */
@@ -42,18 +45,37 @@ async function readCertificateRequest({ request }: EstExchange): Promise<Certifi
   return parseCertificateRequest(decodeBody(request.body ?? Buffer.alloc(0)));
 }
 
+/** Verifies what the request says of its connection, before anything is decided or spent. @throws Refusal */
+function orderOf(
+  { request, parts, requestId, note }: EstExchange,
+  caller: Caller,
+  certificateRequest: CertificateRequest,
+): EnrollmentOrder {
+  const linking = requireLinking(certificateRequest, caller.group, () =>
+    channelBindingOf(request.socket as TLSSocket),
+  );
+  note({ linking });
+  const { deviceProfile: profile } = parts;
+  return { request: certificateRequest, caller, profile, linking, requestId };
+}
+
 function noteCaller({ note }: EstExchange, { device, tenant, credential }: Caller): void {
   note({ device: device.id, tenant: tenant.id, credential: `${credential.kind}:${credential.id}` });
 }
 
 /** The issued certificate alone (RFC 7030 section 4.2.3), head and body in one write: strongSwan reads but twice. */
-function sendCertificate({ request, response, note }: EstExchange, issued: Issued): void {
-  const { certificate, serialNumber, repeated } = issued;
+function sendCertificate(
+  { request, response, note }: EstExchange,
+  { linking }: EnrollmentOrder,
+  { certificate, serialNumber, repeated }: Issued,
+): void {
   note({ serialNumber, repeated });
   const body = encodeBody(certsOnly([certificate]), request.headers);
   response.setHeader('Content-Type', 'application/pkcs7-mime; smime-type=certs-only');
   response.setHeader('Content-Transfer-Encoding', 'base64');
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('Content-Length', body.length);
+  // One channel binding serves one authentication (RFC 9266 section 4.1).
+  if (linking === 'verified') response.setHeader('Connection', 'close');
   response.end(body);
 }

@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import type { CaChain } from '../../ca/ca-chain.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Profile } from '../../ca/certificate-profile.ts';
+import type { Group } from '../../enrollment/group.ts';
 import type { TenantDirectory } from '../../enrollment/tenant-directory.ts';
 import type { Authenticators } from './authenticate.ts';
 
@@ -20,7 +21,7 @@ export interface EstExchange {
   readonly response: Response;
   readonly parts: EstParts;
   /** The label's group, where the path has a label. */
-  readonly group?: string;
+  readonly group?: Group;
   readonly requestId: string;
   /** Adds to the request's line in the log. */
   note(fields: Readonly<Record<string, unknown>>): void;

@@ -29,6 +29,8 @@ const statusOf: Record<RefusalCode, number> = {
   'unsupported-key': 400,
   'not-base64': 400,
   'malformed-http': 400,
+  'linking-required': 400,
+  'linking-failed': 400,
   unauthenticated: 401,
   'credential-spent': 401,
   'identity-mismatch': 403,

@@ -5,7 +5,7 @@
 import { type Request, type Response, Router, raw } from 'express';
 import type { Group } from '../../enrollment/group.ts';
 import { distributeCaCertificates } from './ca-certificates.ts';
-import { announceNothing } from './csr-attributes.ts';
+import { announceAttributes } from './csr-attributes.ts';
 import { simpleEnroll, simpleReenroll } from './enrollment.ts';
 import type { EstExchange, EstParts } from './exchange.ts';
 import { readEstPath } from './path.ts';
@@ -23,7 +23,7 @@ const operations: Readonly<Record<string, Operation>> = {
   cacerts: { method: 'GET', does: distributeCaCertificates },
   simpleenroll: { method: 'POST', reads: 'application/pkcs10', does: simpleEnroll },
   simplereenroll: { method: 'POST', reads: 'application/pkcs10', does: simpleReenroll },
-  csrattrs: { method: 'GET', does: announceNothing },
+  csrattrs: { method: 'GET', does: announceAttributes },
 };
 
 const maxBody = 64 * 1024;
@@ -48,7 +48,7 @@ export function estRouter(parts: EstParts): Router {
       response,
       parts,
       requestId: response.locals.requestId,
-      ...(group ? { group: group.label } : {}),
+      ...(group ? { group } : {}),
       note: (fields) => Object.assign(response.locals.log, fields),
     });
   });

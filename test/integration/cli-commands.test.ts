@@ -30,6 +30,7 @@ const commands = [
   ...['device list', 'device show', 'device block', 'device unblock', 'device remove', 'tenant'],
   ...['tenant add', 'tenant list', 'tenant show', 'tenant set-endpoint', 'cert', 'cert list'],
   ...['cert show', 'cert revoke', 'ca', 'ca show', 'check-config'],
+  ...['group', 'group add', 'group list', 'group set'],
 ];
 
 test('every command has help on standard output', { timeout }, () =>
@@ -58,6 +59,9 @@ test('exit code 2: what was typed cannot be meant', { timeout }, () =>
       ['cert', 'show', 'xyz'],
       ['cert', 'revoke', '01', '--reason', 'boredom'],
       ['ca', 'show', 'leaf'],
+      ['group', 'add', 'cacerts'],
+      ['group', 'add', 'g', '--linking', 'perhaps'],
+      ['group', 'set', 'default'],
       ['init', '--ca-key', 'DSA'],
     ],
     async (command) => {
@@ -89,6 +93,8 @@ test('exit code 3: there is no such thing', { timeout }, () =>
       ['tenant', 'set-endpoint', 'nobody', 'mqtts://a.example:1'],
       ['cert', 'show', '01:02'],
       ['cert', 'revoke', '0102'],
+      ['group', 'set', 'nowhere', '--linking', 'off'],
+      ['group', 'add', 'g', '--tenant', 'nobody'],
     ],
     async (command) => {
       const result = await server.cli(...command);
@@ -112,6 +118,8 @@ test('exit code 5: it is there already, or it is too late', { timeout }, async (
       ['device', 'add', 'spent'],
       ['tenant', 'add', 'default'],
       ['tenant', 'add', 'third', '--label', 'default'],
+      ['group', 'add', 'default'],
+      ['group', 'add', 'default', '--tenant', 'elsewhere'],
       ['init'],
     ],
     async (command) => assertEnded(await server.cli(...command), 5, command.join(' ')),
@@ -123,6 +131,14 @@ function assertKeys(value: unknown, keys: readonly string[]): void {
   assert.ok(typeof value === 'object' && value !== null);
   assert.deepEqual(Object.keys(value).sort(), [...keys].sort());
 }
+
+test('--json: groups', { timeout }, async () => {
+  const group = ['label', 'tenant', 'linking'];
+  assertKeys(await server.json('group', 'add', 'wing-b', '--tenant', 'default'), group);
+  assertKeys(await server.json('group', 'set', 'wing-b', '--linking', 'required'), group);
+  const listed = await server.json<{ label: string; linking: string }[]>('group', 'list');
+  assert.equal(listed.find(({ label }) => label === 'wing-b')?.linking, 'required');
+});
 
 test('--json: devices, their passwords and certificates', { timeout }, async () => {
   const device = ['id', 'tenant', 'group', 'names', 'status', 'serialNumber'];
