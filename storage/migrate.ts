@@ -29,16 +29,6 @@ export async function migrate(db: Kysely<Database>): Promise<void> {
     throw new SchemaError('The database could not be brought up to date.', { cause: error });
 }
 
-/** @throws SchemaError unless the schema is exactly this program's */
-export async function requireCurrentSchema(db: Kysely<Database>): Promise<void> {
-  await refuseNewerSchema(db);
-  const pending = (await migratorOf(db).getMigrations()).filter(({ executedAt }) => !executedAt);
-  if (pending.length > 0)
-    throw new SchemaError(
-      `The database lacks ${pending.length} migration(s); start the server once, which brings it up to date.`,
-    );
-}
-
 async function refuseNewerSchema(db: Kysely<Database>): Promise<void> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some(({ name }) => name === 'kysely_migration')) return;
