@@ -2,56 +2,18 @@
  * Bouncy Castle's EST client, as Java devices use it: Basic only after an empty 401, then the certificate.
  */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
-import { promisify } from 'node:util';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
 import { BestowServer } from '../support/bestow.ts';
-import { type KeyKind, makeKey, openssl } from '../support/est-client.ts';
+import { BouncyCastle } from '../support/bouncy-castle.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertIssued } from '../support/issued-certificate.ts';
 
-const run = promisify(execFile);
-const source = new URL('../clients/EstEnrollment.java', import.meta.url).pathname;
-// Where Debian's libbcpkix-java puts them.
-const jars = ['bcpkix', 'bcprov', 'bcutil'].map((name) => `/usr/share/java/${name}.jar`);
-
+const client = await BouncyCastle.compile();
+after(() => client[Symbol.dispose]());
 const server = await BestowServer.start();
-const directory = mkdtempSync(join(tmpdir(), 'bestow-bouncy-castle-'));
-const file = (name: string) => join(directory, name);
-const read = (name: string) => readFileSync(file(name), 'utf8');
-before(() => run('javac', ['-d', directory, '-cp', jars.join(':'), source], { timeout: 60_000 }), {
-  timeout: 60_000,
-});
-after(async () => {
-  await server[Symbol.asyncDispose]();
-  rmSync(directory, { recursive: true, force: true });
-});
-
+after(() => server[Symbol.asyncDispose]());
 const timeout = 60_000;
-
-/** Runs operations of the Java program; returns a line for each. */
-async function client(version: string, ...operations: string[][]): Promise<string[]> {
-  const classPath = [directory, ...jars].join(':');
-  const target = [`localhost:${server.port}`, version, server.rootFile];
-  const { stdout } = await run(
-    'java',
-    ['-cp', classPath, 'EstEnrollment', ...target, ...operations.flat()],
-    { timeout: 40_000 },
-  );
-  return stdout.trim().split('\n');
-}
-
-/** Writes NAME.key and NAME.csr. Returns the key, PEM. */
-function makeRequest(name: string, subject: string, kind: KeyKind): string {
-  const { key, request } = makeKey(kind);
-  writeFileSync(file(`${name}.key`), key);
-  const pem = openssl(['req', '-inform', 'DER'], request(subject));
-  writeFileSync(file(`${name}.csr`), pem);
-  return key;
-}
 
 for (const [version, kind] of [
   ['TLSv1.2', 'P-256'],
@@ -65,12 +27,12 @@ for (const [version, kind] of [
   }, async () => {
     const device = `${kind}-${version}`.toLowerCase();
     const password = await server.password(device);
-    const at = (name: string) => file(`${device}-${name}`);
-    const key = makeRequest(`${device}-first`, `/CN=${device}`, kind);
-    const newKey = makeRequest(`${device}-new`, `/CN=${device}`, 'P-256');
+    const at = (name: string) => client.file(`${device}-${name}`);
+    const key = client.makeRequest(`${device}-first`, `/CN=${device}`, kind);
+    const newKey = client.makeRequest(`${device}-new`, `/CN=${device}`, 'P-256');
     const old = [at('enrolled.pem'), at('first.key')];
-    const lines = await client(
-      version,
+    const lines = await client.run(
+      { server, version },
       ['cacerts', at('ca.pem')],
       ['csrattrs'],
       ['enroll', at('first.csr'), device, password, at('enrolled.pem')],
@@ -84,11 +46,11 @@ for (const [version, kind] of [
       `reenroll ${version} 1 certificate`,
       `reenroll ${version} 1 certificate`,
     ]);
-    const caCertificates = read(`${device}-ca.pem`);
+    const caCertificates = client.read(`${device}-ca.pem`);
     assert.ok(withoutLineBreaks(caCertificates).includes(withoutLineBreaks(server.root)));
-    assertIssued(read(`${device}-enrolled.pem`), { caCertificates, device, key });
-    assertIssued(read(`${device}-renewed.pem`), { caCertificates, device, key });
-    assertIssued(read(`${device}-rekeyed.pem`), { caCertificates, device, key: newKey });
+    assertIssued(client.read(`${device}-enrolled.pem`), { caCertificates, device, key });
+    assertIssued(client.read(`${device}-renewed.pem`), { caCertificates, device, key });
+    assertIssued(client.read(`${device}-rekeyed.pem`), { caCertificates, device, key: newKey });
   });
 
 /** Java ends lines as it likes. */
@@ -101,10 +63,16 @@ test('it asks without credentials first and repeats with Basic after the 401', {
 }, async () => {
   const device = 'challenged';
   const password = await server.password(device);
-  makeRequest(device, `/CN=${device}`, 'P-256');
+  client.makeRequest(device, `/CN=${device}`, 'P-256');
   const path = '/.well-known/est/simpleenroll';
   const before = server.logLines({ path }).length;
-  await client('TLSv1.3', ['enroll', file('challenged.csr'), device, password, file('out.pem')]);
+  await client.run({ server, version: 'TLSv1.3' }, [
+    'enroll',
+    client.file('challenged.csr'),
+    device,
+    password,
+    client.file('out.pem'),
+  ]);
   const requests = () => server.logLines({ path }).slice(before);
   await eventually(() => requests().length >= 2);
   assert.deepEqual(
@@ -116,12 +84,12 @@ test('it asks without credentials first and repeats with Basic after the 401', {
 test('a refusal reaches the caller with its reason', { timeout }, async () => {
   const device = 'refused';
   const password = await server.password(device);
-  makeRequest('another', '/CN=another', 'P-256');
-  const out = file('none.pem');
-  const lines = await client(
-    'TLSv1.3',
-    ['enroll', file('another.csr'), device, 'wrong', out],
-    ['enroll', file('another.csr'), device, password, out],
+  client.makeRequest('another', '/CN=another', 'P-256');
+  const out = client.file('none.pem');
+  const lines = await client.run(
+    { server, version: 'TLSv1.3' },
+    ['enroll', client.file('another.csr'), device, 'wrong', out],
+    ['enroll', client.file('another.csr'), device, password, out],
   );
   assert.match(lines[0] ?? '', /^refused 401 /);
   assert.match(lines[1] ?? '', /^refused 403 The request's subject .*another.* \(request \S+\)$/);
