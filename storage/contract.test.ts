@@ -247,6 +247,15 @@ for (const [engine, open] of Object.entries(engines)) {
           assert.equal(outcome.kind === 'refused' && outcome.code, 'credential-spent');
         });
 
+      test("another device's client certificate is refused", async () => {
+        const [holder, thief] = [await addDevice(), await addDevice()];
+        const held = intentOf(holder, (await addPassword(holder)).id);
+        await stores.ledger.recordIntent(held);
+        const credential = { kind: 'client-certificate', id: held.serialNumber } as const;
+        const outcome = await stores.ledger.recordIntent(intentOf(thief, '', { credential }));
+        assert.equal(outcome.kind === 'refused' && outcome.code, 'credential-spent');
+      });
+
       test('a client certificate counts while it is neither revoked nor expired, and repeats for ten minutes', async () => {
         const device = await addDevice();
         const held = intentOf(device, (await addPassword(device)).id);

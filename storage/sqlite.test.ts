@@ -9,11 +9,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
 import { Migrator, sql } from 'kysely';
+import type { Intent } from '../ca/issuance-ledger.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
 import * as registryAndLedger from './migrations/0001-registry-and-ledger.ts';
 import { openSqliteFile } from './node-sqlite.ts';
 import { StorageUnavailable } from './storage-unavailable.ts';
+import { openStores } from './stores.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'bestow-sqlite-'));
 after(() => rmSync(directory, { recursive: true, force: true }));
@@ -96,6 +98,36 @@ test('the audit log can be added to and nothing else', async () => {
     /append-only/,
   );
   await transactions.close();
+});
+
+test('what a device of a suspended tenant asks for is refused when it is to be recorded', async () => {
+  const path = newFile();
+  const limits = { perCredentialAndSource: 5, perCredential: 5, perSource: 5, windowSeconds: 60 };
+  const stores = await openStores({ sqlite: path, busyTimeout }, limits);
+  const now = new Date('2030-01-01T00:00:00Z');
+  await stores.tenants.add({ id: 't', endpoints: [], label: 't' }, 'test', now);
+  await stores.devices.add({ id: 'd', tenant: 't', names: [] }, 'test', now);
+  const intent = (serialNumber: string): Intent => ({
+    issuer: 'issuer',
+    serialNumber,
+    toBeSigned: Uint8Array.of(0x30, 0),
+    publicKeyDigest: 'key',
+    requestDigest: serialNumber,
+    profile: 'device',
+    subscriber: 'd',
+    credential: { kind: 'operator', id: 'test' },
+    notBefore: now,
+    notAfter: now,
+    requestId: 'r',
+    recordedAt: now,
+  });
+  assert.equal((await stores.ledger.recordIntent(intent('01'))).kind, 'recorded');
+  const other = new DatabaseSync(path);
+  other.exec('update tenant set suspended = 1');
+  other.close();
+  const outcome = await stores.ledger.recordIntent(intent('02'));
+  assert.equal(outcome.kind === 'refused' && outcome.code, 'subscriber-inactive');
+  await stores.close();
 });
 
 describe('group commit', () => {
