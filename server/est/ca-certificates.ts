@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import type { CaChain } from '../../ca/ca-chain.ts';
 import type { EstExchange } from './exchange.ts';
-import { certsOnly, encodeBody } from './messages.ts';
+import { certsOnly } from './messages.ts';
+import { sendMessage } from './send-message.ts';
 
 const messages = new WeakMap<CaChain, { der: Uint8Array; etag: string }>();
 
@@ -26,10 +27,6 @@ export function distributeCaCertificates({ request, response, parts }: EstExchan
     response.writeHead(304).end();
     return;
   }
-  const body = encodeBody(der, request.headers);
   // No smime-type parameter here: older Bouncy Castle clients fail on it.
-  response.setHeader('Content-Type', 'application/pkcs7-mime');
-  response.setHeader('Content-Transfer-Encoding', 'base64');
-  response.setHeader('Content-Length', body.length);
-  response.end(request.method === 'HEAD' ? undefined : body);
+  sendMessage({ request, response }, 'application/pkcs7-mime', der);
 }

@@ -1,7 +1,7 @@
 import { encode, tags } from '../../ca/der.ts';
 import { oid } from '../../ca/object-identifiers.ts';
 import type { EstExchange } from './exchange.ts';
-import { encodeBody } from './messages.ts';
+import { sendMessage } from './send-message.ts';
 
 /** Both carriers of linking information, for older and newer clients (RFC 7894 section 4). */
 const linkingAttributes = encode(tags.sequence, oid.challengePassword, oid.estIdentityLinking);
@@ -22,9 +22,5 @@ export async function announceAttributes({
     response.writeHead(204).end();
     return;
   }
-  const body = encodeBody(linkingAttributes, request.headers);
-  response.setHeader('Content-Type', 'application/csrattrs');
-  response.setHeader('Content-Transfer-Encoding', 'base64');
-  response.setHeader('Content-Length', body.length);
-  response.end(request.method === 'HEAD' ? undefined : body);
+  sendMessage({ request, response }, 'application/csrattrs', linkingAttributes);
 }

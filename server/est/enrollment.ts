@@ -12,7 +12,8 @@ import type { EnrollmentOrder } from '../../enrollment/policy.ts';
 import { reenroll } from '../../enrollment/reenroll.ts';
 import { authenticate, authenticateByCertificate } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
-import { certsOnly, decodeBody, encodeBody } from './messages.ts';
+import { certsOnly, decodeBody } from './messages.ts';
+import { sendMessage } from './send-message.ts';
 import { channelBindingOf } from './session-binding.ts';
 
 /** RFC 7030 section 4.2.1. */
@@ -63,19 +64,16 @@ function noteCaller({ note }: EstExchange, { device, tenant, credential }: Calle
   note({ device: device.id, tenant: tenant.id, credential: `${credential.kind}:${credential.id}` });
 }
 
-/** The issued certificate alone (RFC 7030 section 4.2.3), head and body in one write: strongSwan reads but twice. */
+/** The issued certificate alone (RFC 7030 section 4.2.3). */
 function sendCertificate(
   { request, response, note }: EstExchange,
   { linking }: EnrollmentOrder,
   { certificate, serialNumber, repeated }: Issued,
 ): void {
   note({ serialNumber, repeated });
-  const body = encodeBody(certsOnly([certificate]), request.headers);
-  response.setHeader('Content-Type', 'application/pkcs7-mime; smime-type=certs-only');
-  response.setHeader('Content-Transfer-Encoding', 'base64');
   response.setHeader('Cache-Control', 'no-store');
-  response.setHeader('Content-Length', body.length);
   // One channel binding serves one authentication (RFC 9266 section 4.1).
   if (linking === 'verified') response.setHeader('Connection', 'close');
-  response.end(body);
+  const contentType = 'application/pkcs7-mime; smime-type=certs-only';
+  sendMessage({ request, response }, contentType, certsOnly([certificate]));
 }
