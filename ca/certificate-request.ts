@@ -1,5 +1,5 @@
 /**
- * PKCS#10 in (RFC 2986, RFC 7030 section 4.2.1). The proof of possession is checked here and only here.
+ * PKCS#10 in (RFC 2986, RFC 7030 section 4.2.1).
  */
 
 import { hash as digest } from 'node:crypto';
@@ -9,8 +9,8 @@ import { type NameAttribute, readName } from './distinguished-name.ts';
 import { readGeneralNames } from './general-names.ts';
 import { type PublicKey, readPublicKey } from './key-rules.ts';
 import { type ObjectIdentifier, octetsKey, oidName } from './object-identifiers.ts';
-import { malformed, Refusal } from './refusal.ts';
-import { verifySignature } from './verify-signature.ts';
+import { malformed } from './refusal.ts';
+import { provePossession, type SignedOctets } from './request-signature.ts';
 
 export interface CertificateRequest {
   /** Name, DER, as it stands in the request. */
@@ -32,9 +32,7 @@ export interface Challenges {
 }
 
 interface SignedRequest extends CertificateRequest {
-  readonly signed: Uint8Array;
-  readonly hash: string | null;
-  readonly signature: Uint8Array;
+  readonly signed: SignedOctets;
 }
 
 /**
@@ -44,7 +42,7 @@ interface SignedRequest extends CertificateRequest {
  */
 export async function parseCertificateRequest(der: Uint8Array): Promise<CertificateRequest> {
   const request = readRequest(der);
-  await provePossessionOf(request);
+  await provePossession(request.signed, request.publicKey);
   return request;
 }
 
@@ -85,9 +83,7 @@ function readRequest(der: Uint8Array): SignedRequest {
     },
     publicKey,
     publicKeyDigest: digestOf(key.bytes),
-    signed: info.bytes,
-    hash: hashOf(algorithm, publicKey),
-    signature: signature.content.subarray(1),
+    signed: { octets: info.bytes, algorithm, signature: signature.content.subarray(1) },
   };
 }
 
@@ -183,48 +179,4 @@ function readInner(content: Uint8Array): DerElement {
     if (!(cause instanceof DerError)) throw cause;
     throw malformed(`A requested extension is not DER: ${cause.message}.`, { cause });
   }
-}
-
-type SignatureRule = {
-  kind: PublicKey['kind'];
-  hash: string | null;
-  parameters: 'NULL' | 'absent';
-};
-
-/** Signature algorithms by which a request may be signed; SHA-1 and MD5 are not among them. */
-const signatureRules: Partial<Record<ObjectIdentifier, SignatureRule>> = {
-  sha256WithRSAEncryption: { kind: 'RSA', hash: 'sha256', parameters: 'NULL' },
-  sha384WithRSAEncryption: { kind: 'RSA', hash: 'sha384', parameters: 'NULL' },
-  sha512WithRSAEncryption: { kind: 'RSA', hash: 'sha512', parameters: 'NULL' },
-  'ecdsa-with-SHA256': { kind: 'EC', hash: 'sha256', parameters: 'absent' },
-  'ecdsa-with-SHA384': { kind: 'EC', hash: 'sha384', parameters: 'absent' },
-  'ecdsa-with-SHA512': { kind: 'EC', hash: 'sha512', parameters: 'absent' },
-  ed25519: { kind: 'Ed25519', hash: null, parameters: 'absent' },
-};
-
-function hashOf(algorithm: DerElement, key: PublicKey): string | null {
-  const [type, parameters, surplus] = algorithm.children;
-  const name = type && oidName(type.bytes);
-  const rule = name && signatureRules[name];
-  if (!rule || surplus)
-    throw malformed(
-      'The request is signed with an algorithm that is not accepted; use SHA-256, SHA-384 or SHA-512 with RSA or ECDSA, or Ed25519.',
-    );
-  if (rule.kind !== key.kind)
-    throw malformed('The signature algorithm of the request does not fit its public key.');
-  const wellFormed = rule.parameters === 'absent' ? !parameters : parameters?.tag === tags.null;
-  if (!wellFormed) throw malformed(`The parameters of ${name} must be ${rule.parameters}.`);
-  return rule.hash;
-}
-
-/** RFC 2986 section 4.2, RFC 7030 section 4.2.1. */
-async function provePossessionOf(request: SignedRequest): Promise<void> {
-  const { signed, hash, signature, publicKey } = request;
-  const { key, slow } = publicKey;
-  const holds = await verifySignature({ hash, key, slow }, signed, signature);
-  if (!holds)
-    throw new Refusal(
-      'bad-signature',
-      'The request is not signed by the key that it names (proof of possession, RFC 7030 section 4.2.1).',
-    );
 }
