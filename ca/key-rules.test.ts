@@ -12,7 +12,7 @@ import {
 } from '../test/support/forged-request.ts';
 import { readVector } from '../test/support/vectors.ts';
 import { encode, encodeBitString, readDer, tags } from './der.ts';
-import { readPublicKey } from './key-rules.ts';
+import { type PublicKeyKind, readPublicKey, readSigningKey } from './key-rules.ts';
 
 const p256 = '1.2.840.10045.3.1.7';
 const point = Buffer.from(pointOf(spkiOf(keyPairs['P-256'].publicKey)));
@@ -30,24 +30,73 @@ const modulus = Buffer.from(jwkOf(keyPairs.RSA.publicKey).n ?? '', 'base64url').
 const rsaKey = (n: string, e: string, ...more: Uint8Array[]) =>
   sequence(rsaAlgorithm, encodeBitString(sequence(integer(n), integer(e), ...more)));
 
+/** SubjectPublicKeyInfo of an algorithm whose key is a string of octets. */
+const octetKey = (dotted: string, octets: Uint8Array, ...parameters: Uint8Array[]) =>
+  sequence(algorithm(dotted, ...parameters), encodeBitString(octets));
+const mlDsa65 = '2.16.840.1.101.3.4.3.18';
+
 describe('keys that are certified', () => {
-  const accepted: Record<string, Uint8Array> = {
-    'RSA-2048': spkiOf(keyPairs.RSA.publicKey),
-    'P-256': spkiOf(keyPairs['P-256'].publicKey),
-    'P-384': spkiOf(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey),
-    'P-521': spkiOf(generateKeyPairSync('ec', { namedCurve: 'P-521' }).publicKey),
-    Ed25519: spkiOf(keyPairs.Ed25519.publicKey),
-    'the Ed25519 key of RFC 8410': readVector('rfc8410-04-PUBLIC_KEY.pem'),
-    'RSA with an exponent of 2^32 - 1': rsaKey(`00${modulus}`, '00ffffffff'),
+  const accepted: Record<string, [kind: PublicKeyKind, info: Uint8Array]> = {
+    'RSA-2048': ['RSA', spkiOf(keyPairs.RSA.publicKey)],
+    'RSA with an exponent of 2^32 - 1': ['RSA', rsaKey(`00${modulus}`, '00ffffffff')],
+    'RSASSA-PSS': ['RSA-PSS', generated('rsa-pss', { modulusLength: 2048 })],
+    'P-256': ['EC', spkiOf(keyPairs['P-256'].publicKey)],
+    'P-384': ['EC', spkiOf(keyPairs['P-384'].publicKey)],
+    'P-521': ['EC', generated('ec', { namedCurve: 'P-521' })],
+    Ed25519: ['Ed25519', spkiOf(keyPairs.Ed25519.publicKey)],
+    'the Ed25519 key of RFC 8410': ['Ed25519', readVector('rfc8410-04-PUBLIC_KEY.pem')],
+    Ed448: ['Ed448', spkiOf(keyPairs.Ed448.publicKey)],
+    'ML-DSA-44': ['ML-DSA-44', spkiOf(keyPairs['ML-DSA-44'].publicKey)],
+    'ML-DSA-65': ['ML-DSA-65', spkiOf(keyPairs['ML-DSA-65'].publicKey)],
+    'ML-DSA-87': ['ML-DSA-87', spkiOf(keyPairs['ML-DSA-87'].publicKey)],
+    'the ML-DSA-44 key of RFC 9881': ['ML-DSA-44', readVector('rfc9881-ML-DSA-44.pub')],
+    'the ML-DSA-65 key of RFC 9881': ['ML-DSA-65', readVector('rfc9881-ML-DSA-65.pub')],
+    'the ML-DSA-87 key of RFC 9881': ['ML-DSA-87', certifiedKeyOf('rfc9881-ML-DSA-87.crt')],
+    X25519: ['X25519', generated('x25519')],
+    'the X25519 key of RFC 8410': ['X25519', certifiedKeyOf('rfc8410-05-CERTIFICATE.pem')],
+    X448: ['X448', generated('x448')],
   };
-  for (const [what, info] of Object.entries(accepted))
+  for (const [what, [kind, info]] of Object.entries(accepted))
     test(what, () => {
       const key = readPublicKey(readDer(info));
+      assert.equal(key.kind, kind);
       assert.deepEqual(Buffer.from(key.subjectPublicKeyInfo), Buffer.from(info));
       // One key has one encoding, and so one digest on record.
       assert.deepEqual(spkiOf(key.key), Buffer.from(info));
+      const agreesOnKeys = kind === 'X25519' || kind === 'X448';
+      assert.equal(key.canSign, !agreesOnKeys);
+      if (agreesOnKeys)
+        assert.throws(() => readSigningKey(readDer(info)), {
+          code: 'unsupported-key',
+          message: /cannot sign.* section 4\.2\.1.* to \/fullcmc/,
+        });
+      else assert.equal(readSigningKey(readDer(info)).kind, kind);
     });
 });
+
+const octetKeys: Record<string, [dotted: string, length: number]> = {
+  Ed25519: ['1.3.101.112', 32],
+  Ed448: ['1.3.101.113', 57],
+  X25519: ['1.3.101.110', 32],
+  X448: ['1.3.101.111', 56],
+  'ML-DSA-44': ['2.16.840.1.101.3.4.3.17', 1312],
+  'ML-DSA-65': [mlDsa65, 1952],
+  'ML-DSA-87': ['2.16.840.1.101.3.4.3.19', 2592],
+};
+const withNull = Object.fromEntries(
+  Object.entries(octetKeys).map(([kind, [dotted, length]]) => [
+    `${kind} with NULL`,
+    [octetKey(dotted, Buffer.alloc(length, 1), nullValue), /must have no parameters \(RFC/],
+  ]),
+) as Record<string, [Uint8Array, RegExp]>;
+const withWrongLength = Object.fromEntries(
+  Object.entries(octetKeys).flatMap(([kind, [dotted, length]]) =>
+    [0, length - 1, length + 1].map((wrong) => [
+      `${kind} of ${wrong} octets`,
+      [octetKey(dotted, Buffer.alloc(wrong, 1)), new RegExp(`has ${length} octets`)],
+    ]),
+  ),
+) as Record<string, [Uint8Array, RegExp]>;
 
 describe('keys that are not', () => {
   const refused: Record<string, [info: Uint8Array, message: RegExp]> = {
@@ -84,9 +133,13 @@ describe('keys that are not', () => {
       ),
       /malformed algorithm/,
     ],
-    'RSASSA-PSS alone': [
-      generated('rsa-pss', { modulusLength: 2048 }),
-      /algorithm is not accepted/,
+    'RSASSA-PSS of 1024 bits': [generated('rsa-pss', { modulusLength: 1024 }), /1024 bits/],
+    'RSASSA-PSS with an even modulus': [
+      sequence(
+        algorithm('1.2.840.113549.1.1.10'),
+        encodeBitString(sequence(integer(`00${modulus.slice(0, -2)}00`), integer('010001'))),
+      ),
+      /small factor/,
     ],
     DSA: [generated('dsa', { modulusLength: 2048, divisorLength: 256 }), /not accepted/],
     'P-192': [publicHalf(makeKey('P-192').key), /curve is not an accepted/],
@@ -117,20 +170,19 @@ describe('keys that are not', () => {
       /not valid/,
     ],
     'an empty point': [ecKey(new Uint8Array()), /uncompressed/],
-    X25519: [generated('x25519'), /not accepted for \/simpleenroll/],
-    X448: [generated('x448'), /not accepted/],
-    Ed448: [generated('ed448'), /not accepted/],
-    'the X25519 key in the certificate of RFC 8410': [certifiedKeyOfRfc8410(), /not accepted/],
-    'Ed25519 with NULL': [
-      sequence(
-        algorithm('1.3.101.112', nullValue),
-        encodeBitString(pointOf(spkiOf(keyPairs.Ed25519.publicKey))),
-      ),
-      /must have no parameters/,
+    'X25519 with its highest bit set': [
+      octetKey('1.3.101.110', Buffer.alloc(32, 0x80)),
+      /highest bit/,
     ],
-    'Ed25519 of 31 octets': [
-      sequence(algorithm('1.3.101.112'), encodeBitString(Buffer.alloc(31, 1))),
-      /malformed/,
+    'ML-KEM-512': [generated('ml-kem-512'), /ML-KEM cannot sign.*\/fullcmc/],
+    'ML-KEM-768': [generated('ml-kem-768'), /ML-KEM cannot sign.*\/fullcmc/],
+    'ML-KEM-1024': [generated('ml-kem-1024'), /ML-KEM cannot sign.*\/fullcmc/],
+    'SLH-DSA': [generated('slh-dsa-sha2-128s'), /algorithm is not accepted/],
+    ...withNull,
+    ...withWrongLength,
+    'ML-DSA-65 with the key of ML-DSA-44': [
+      octetKey(mlDsa65, pointOf(spkiOf(keyPairs['ML-DSA-44'].publicKey))),
+      /1952 octets/,
     ],
     'an unknown algorithm': [
       sequence(algorithm('1.2.3.4'), encodeBitString(Uint8Array.of(0))),
@@ -159,7 +211,7 @@ describe('keys that are not', () => {
   test('every refusal says what is accepted', () => {
     for (const [info] of Object.values(refused))
       assert.throws(() => readPublicKey(readDer(info)), {
-        message: /Accepted are RSA .*Ed25519\.$/,
+        message: /Accepted are RSA .*ML-DSA; at \/fullcmc also X25519 and X448\.$/,
       });
   });
 });
@@ -203,7 +255,7 @@ function explicitParameters(): Uint8Array {
   return openssl(arguments_, makeKey('P-256').key);
 }
 
-function certifiedKeyOfRfc8410(): Uint8Array {
-  const [tbs] = readDer(readVector('rfc8410-05-CERTIFICATE.pem')).children;
+function certifiedKeyOf(certificate: string): Uint8Array {
+  const [tbs] = readDer(readVector(certificate)).children;
   return tbs?.children[6]?.bytes ?? new Uint8Array();
 }

@@ -12,8 +12,9 @@ import {
   spkiOf,
 } from '../test/support/forged-request.ts';
 import { parseCertificateRequest } from './certificate-request.ts';
-import { encode, tags } from './der.ts';
+import { encode, encodeBitString, tags } from './der.ts';
 
+const keyKinds = Object.keys(keyPairs) as (keyof typeof keyPairs)[];
 const zero = encode(tags.integer, Uint8Array.of(0));
 const signedWith = (dotted: string, hash: string, ...parameters: Uint8Array[]): RequestParts => ({
   signatureAlgorithm: algorithm(dotted, ...parameters),
@@ -42,6 +43,19 @@ describe('who does not hold the key is refused', () => {
         Buffer.concat([sign('sha256', info, keyPairs.RSA.privateKey), Buffer.alloc(1)]),
     },
     'an Ed25519 signature of zeros': { key: 'Ed25519', sign: () => new Uint8Array(64) },
+    'an Ed448 signature of zeros': { key: 'Ed448', sign: () => new Uint8Array(114) },
+    'an ML-DSA-65 signature of zeros': { key: 'ML-DSA-65', sign: () => new Uint8Array(3309) },
+    'an Ed448 signature with a context': { key: 'Ed448', sign: withContext('Ed448') },
+    'an ML-DSA-65 signature with a context': { key: 'ML-DSA-65', sign: withContext('ML-DSA-65') },
+    // 1 is the neutral element of the curve; whoever verifies without a check takes s = 0 for a signature by it.
+    'an Ed25519 key that everyone can sign with': {
+      publicKey: spkiOfOctets('1.3.101.112', 1, 32),
+      ...forged('1.3.101.112', 1, 64),
+    },
+    'an Ed448 key that everyone can sign with': {
+      publicKey: spkiOfOctets('1.3.101.113', 1, 57),
+      ...forged('1.3.101.113', 1, 114),
+    },
     'a signature over other octets': {
       sign: (info) => sign('sha256', Buffer.concat([info, info]), keyPairs['P-256'].privateKey),
     },
@@ -50,7 +64,7 @@ describe('who does not hold the key is refused', () => {
   for (const [what, parts] of Object.entries(refused))
     test(what, () => refuses(forgeRequest(parts), 'bad-signature', /proof of possession/));
 
-  for (const key of ['P-256', 'P-384', 'RSA', 'Ed25519'] as const)
+  for (const key of keyKinds)
     test(`one bit of the signature or of what is signed, ${key}`, async () => {
       const request = forgeRequest({ key, subject: commonName('device-1') });
       const name = Buffer.from(request).indexOf('device-1');
@@ -62,12 +76,32 @@ describe('who does not hold the key is refused', () => {
     });
 });
 
+test('a key that cannot sign proves nothing here, and is told where it can', async () => {
+  for (const publicKey of [
+    generateKeyPairSync('x25519').publicKey,
+    generateKeyPairSync('x448').publicKey,
+    generateKeyPairSync('ml-kem-768').publicKey,
+  ]) {
+    const request = forgeRequest({ publicKey: spkiOf(publicKey) });
+    await refuses(request, 'unsupported-key', /cannot sign.*\/fullcmc/);
+  }
+});
+
 test('whatever octets stand for a signature, the answer is that it is bad', async () => {
-  for (const key of ['P-256', 'P-384', 'RSA', 'Ed25519'] as const)
+  for (const key of keyKinds)
     for (let i = 0; i < 150; i++) {
       const noise = randomBytes(3 + i * 2);
       // Half of them begin as an ECDSA-Sig-Value does.
       if (i % 2) noise.set([0x30, i - 2, 0x02], 0);
+      await refuses(forgeRequest({ key, sign: () => noise }), 'bad-signature', /./);
+    }
+});
+
+test('and octets of the right number are no better', async () => {
+  const lengths = { Ed448: 114, 'ML-DSA-44': 2420, 'ML-DSA-65': 3309, 'ML-DSA-87': 4627 } as const;
+  for (const [key, length] of Object.entries(lengths) as [keyof typeof lengths, number][])
+    for (let i = 0; i < 20; i++) {
+      const noise = randomBytes(length);
       await refuses(forgeRequest({ key, sign: () => noise }), 'bad-signature', /./);
     }
 });
@@ -106,6 +140,26 @@ describe('signature algorithms that are not accepted', () => {
       { key: 'RSA', ...signedWith('1.2.840.10045.4.3.2', 'sha256') },
       /does not fit/,
     ],
+    'Ed448 with NULL': [
+      { key: 'Ed448', signatureAlgorithm: algorithm('1.3.101.113', nullValue) },
+      /must be absent/,
+    ],
+    'ML-DSA-65 with NULL': [
+      { key: 'ML-DSA-65', signatureAlgorithm: algorithm('2.16.840.1.101.3.4.3.18', nullValue) },
+      /must be absent/,
+    ],
+    'ML-DSA-44 for a key of ML-DSA-65': [
+      { key: 'ML-DSA-65', signatureAlgorithm: algorithm('2.16.840.1.101.3.4.3.17') },
+      /does not fit/,
+    ],
+    'HashML-DSA-65, which X.509 does not have': [
+      { key: 'ML-DSA-65', signatureAlgorithm: algorithm('2.16.840.1.101.3.4.3.33') },
+      /not accepted/,
+    ],
+    'Ed25519 for an Ed448 key': [
+      { key: 'Ed448', signatureAlgorithm: algorithm('1.3.101.112') },
+      /does not fit/,
+    ],
     'RSA for an EC key': [signedWith('1.2.840.113549.1.1.11', 'sha256', nullValue), /does not fit/],
     'Ed25519 for an EC key': [{ signatureAlgorithm: algorithm('1.3.101.112') }, /does not fit/],
     'no algorithm': [{ signatureAlgorithm: sequence() }, /not accepted/],
@@ -113,6 +167,25 @@ describe('signature algorithms that are not accepted', () => {
   for (const [what, [parts, message]] of Object.entries(refused))
     test(what, () => refuses(forgeRequest(parts), 'malformed-request', message));
 });
+
+/** Signs as the key of that name does, but for another use of the same key. */
+function withContext(name: 'Ed448' | 'ML-DSA-65') {
+  const key = { key: keyPairs[name].privateKey, context: Buffer.from('another use') };
+  return (info: Uint8Array) => sign(null, info, key);
+}
+
+/** A little-endian number in that many octets. */
+function littleEndian(value: number, length: number): Buffer {
+  return Buffer.concat([Buffer.of(value), Buffer.alloc(length - 1)]);
+}
+
+function spkiOfOctets(dotted: string, value: number, length: number): Uint8Array {
+  return sequence(algorithm(dotted), encodeBitString(littleEndian(value, length)));
+}
+
+function forged(dotted: string, value: number, length: number): RequestParts {
+  return { signatureAlgorithm: algorithm(dotted), sign: () => littleEndian(value, length) };
+}
 
 async function refuses(request: Uint8Array, code: string, message: RegExp): Promise<void> {
   await assert.rejects(parseCertificateRequest(request), { name: 'Refusal', code, message });

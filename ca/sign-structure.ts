@@ -25,18 +25,33 @@ function publicKeyOf(signer: Signer): KeyObject {
 }
 
 /**
+ * Signs octets and verifies the signature with the signer's public key.
+ * @returns the signature, as Signer.sign does
+ * @throws SignerUnavailable, SignatureFault
+ */
+export async function signOctets(toBeSigned: Uint8Array, signer: Signer): Promise<Uint8Array> {
+  const signature = await signer.sign(toBeSigned);
+  const { algorithm } = signer;
+  const how = {
+    hash: signatureHashOf[algorithm],
+    key: publicKeyOf(signer),
+    slow: algorithm === 'ecdsa-with-SHA384',
+    pss: algorithm === 'RSASSA-PSS-SHA256',
+  };
+  if (!(await verifySignature(how, toBeSigned, signature)))
+    throw new SignatureFault(
+      'The signature does not verify with the CA public key; it is discarded.',
+    );
+  return signature;
+}
+
+/**
  * Signs to-be-signed octets and verifies the signature with the signer's public key.
  * @returns SEQUENCE { toBeSigned, algorithm, BIT STRING }, DER
  * @throws SignerUnavailable, SignatureFault
  */
 export async function signStructure(toBeSigned: Uint8Array, signer: Signer): Promise<Uint8Array> {
-  const signature = await signer.sign(toBeSigned);
-  const hash = signatureHashOf[signer.algorithm];
-  const slow = signer.algorithm === 'ecdsa-with-SHA384';
-  if (!(await verifySignature({ hash, key: publicKeyOf(signer), slow }, toBeSigned, signature)))
-    throw new SignatureFault(
-      'The signature does not verify with the CA public key; it is discarded.',
-    );
+  const signature = await signOctets(toBeSigned, signer);
   return encode(
     tags.sequence,
     toBeSigned,

@@ -4,25 +4,34 @@
 
 import { Unavailable } from './unavailable.ts';
 
-/** Kinds of CA key that can be generated, by the names operators use. */
+/**
+ * The hash inside each signature algorithm a CA key may sign with, by its OpenSSL name; null where the algorithm has its
+ * own. The names are those of RFC 5758, RFC 4055, RFC 8410 and RFC 9881; the salt of RSASSA-PSS is as long as its hash,
+ * and ML-DSA is pure, with an empty context.
+ */
+export const signatureHashOf = {
+  'ecdsa-with-SHA256': 'sha256',
+  'ecdsa-with-SHA384': 'sha384',
+  sha256WithRSAEncryption: 'sha256',
+  'RSASSA-PSS-SHA256': 'sha256',
+  Ed25519: null,
+  'ML-DSA-44': null,
+  'ML-DSA-65': null,
+  'ML-DSA-87': null,
+} as const;
+export type CaSignatureAlgorithm = keyof typeof signatureHashOf;
+
+/** Kinds of CA key that can be generated in a PKCS#11 token, by the names operators use. */
 export const caKeyTypes = ['P-256', 'P-384', 'RSA-3072', 'RSA-4096'] as const;
 export type CaKeyType = (typeof caKeyTypes)[number];
 
-/** The signature algorithm a CA key of each kind signs with, by its name in RFC 5758 and RFC 4055. */
+/** The signature algorithm a CA key of each kind signs with. */
 export const signatureAlgorithmOf = {
   'P-256': 'ecdsa-with-SHA256',
   'P-384': 'ecdsa-with-SHA384',
   'RSA-3072': 'sha256WithRSAEncryption',
   'RSA-4096': 'sha256WithRSAEncryption',
-} as const satisfies Record<CaKeyType, string>;
-export type CaSignatureAlgorithm = (typeof signatureAlgorithmOf)[CaKeyType];
-
-/** The hash inside each signature algorithm, by its OpenSSL name. */
-export const signatureHashOf = {
-  'ecdsa-with-SHA256': 'sha256',
-  'ecdsa-with-SHA384': 'sha384',
-  sha256WithRSAEncryption: 'sha256',
-} as const satisfies Record<CaSignatureAlgorithm, string>;
+} as const satisfies Record<CaKeyType, CaSignatureAlgorithm>;
 
 export interface Signer {
   /** SubjectPublicKeyInfo of the key (RFC 5280 section 4.1.2.7), DER. */
@@ -32,7 +41,7 @@ export interface Signer {
   readonly available: boolean;
   /**
    * Signs to-be-signed bytes (DER). Returns the signature as the BIT STRING of a certificate carries it:
-   * a DER ECDSA-Sig-Value (RFC 3279 section 2.2.3), or the RSASSA-PKCS1-v1_5 octets.
+   * a DER ECDSA-Sig-Value (RFC 3279 section 2.2.3), or the octets of RSA, Ed25519 or ML-DSA as they are.
    * The caller verifies it before use.
    * @throws SignerUnavailable when the key cannot be reached in time
    */

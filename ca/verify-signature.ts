@@ -1,17 +1,31 @@
-import { type KeyObject, verify } from 'node:crypto';
+import { constants, type KeyObject, verify } from 'node:crypto';
 
-/**
- * Whether a signature is the key's over the data. ECDSA signatures are DER (RFC 3279 section 2.2.3).
- * @param hash OpenSSL's name of the hash, or null where the algorithm has its own (Ed25519)
- * @param slow true for P-384 and P-521: half a millisecond and more, which goes to the thread pool. A verification on
- *   P-256, with RSA or Ed25519 takes a tenth of a millisecond, which handing it over would cost again
- */
+export interface Verification {
+  /** OpenSSL's name of the hash, or null where the algorithm has its own (Ed25519, Ed448, ML-DSA with an empty context). */
+  readonly hash: string | null;
+  readonly key: KeyObject;
+  /**
+   * True for P-384 and P-521: half a millisecond and more, which goes to the thread pool. Any other verification takes a
+   * tenth of a millisecond to three, most of all ML-DSA-87, and handing it over would cost as much again.
+   */
+  readonly slow: boolean;
+  /** RSASSA-PSS, with MGF1 of the same hash and a salt as long as the hash; otherwise RSA is RSASSA-PKCS1-v1_5. */
+  readonly pss?: boolean;
+}
+
+/** Whether a signature is the key's over the data. ECDSA signatures are DER (RFC 3279 section 2.2.3). */
 export async function verifySignature(
-  { hash, key, slow }: { hash: string | null; key: KeyObject; slow: boolean },
+  { hash, key, slow, pss = false }: Verification,
   data: Uint8Array,
   signature: Uint8Array,
 ): Promise<boolean> {
-  const how = { key, dsaEncoding: 'der' } as const;
+  const how = pss
+    ? {
+        key,
+        padding: constants.RSA_PKCS1_PSS_PADDING,
+        saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+      }
+    : { key, dsaEncoding: 'der' as const };
   if (!slow) return verify(hash, data, how, signature);
   return new Promise((resolve) => {
     // OpenSSL reports some malformed signatures as errors: they are as bad as wrong ones.

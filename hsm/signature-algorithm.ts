@@ -5,8 +5,11 @@ import { hash, type KeyObject, verify } from 'node:crypto';
 import { type CaSignatureAlgorithm, signatureHashOf } from '../ca/signer.ts';
 import { ck } from './cryptoki.ts';
 import { ecdsaSignatureToDer } from './ecdsa-signature.ts';
+import { TokenFault } from './token-fault.ts';
 
 interface AlgorithmParameters {
+  /** OpenSSL's name. */
+  readonly hash: string;
   readonly digestBytes: number;
   readonly mechanism: number;
   /** What the mechanism signs, from the digest. */
@@ -20,34 +23,41 @@ const sha256DigestInfo = Buffer.from('3031300d060960864801650304020105000420', '
 
 const same = (bytes: Buffer): Buffer => bytes;
 
-const algorithms = {
+const algorithms: Partial<Record<CaSignatureAlgorithm, AlgorithmParameters>> = {
   'ecdsa-with-SHA256': {
+    hash: 'sha256',
     digestBytes: 32,
     mechanism: ck.CKM_ECDSA,
     input: same,
     output: ecdsaSignatureToDer,
   },
   'ecdsa-with-SHA384': {
+    hash: 'sha384',
     digestBytes: 48,
     mechanism: ck.CKM_ECDSA,
     input: same,
     output: ecdsaSignatureToDer,
   },
   sha256WithRSAEncryption: {
+    hash: 'sha256',
     digestBytes: 32,
     mechanism: ck.CKM_RSA_PKCS,
     input: (digest) => Buffer.concat([sha256DigestInfo, digest]),
     output: same,
   },
-} as const satisfies Record<CaSignatureAlgorithm, AlgorithmParameters>;
+};
 
+/** @throws TokenFault `config` for an algorithm that is not made with a token: PKCS#11 has ML-DSA since 3.2 only */
 export function algorithmParameters(algorithm: CaSignatureAlgorithm): AlgorithmParameters {
-  return algorithms[algorithm];
+  const parameters = algorithms[algorithm];
+  if (!parameters)
+    throw new TokenFault('config', `a CA key in a PKCS#11 token cannot sign with ${algorithm} yet`);
+  return parameters;
 }
 
-/** The digest that the algorithm signs. */
+/** The digest that the algorithm signs. @throws TokenFault */
 export function digestFor(algorithm: CaSignatureAlgorithm, toBeSigned: Uint8Array): Buffer {
-  return hash(signatureHashOf[algorithm], toBeSigned, 'buffer');
+  return hash(algorithmParameters(algorithm).hash, toBeSigned, 'buffer');
 }
 
 /** Whether a signature, encoded as Signer.sign returns it, is the key's over these bytes. */

@@ -15,6 +15,10 @@ export const keyPairs = {
   'P-384': generateKeyPairSync('ec', { namedCurve: 'P-384' }),
   RSA: generateKeyPairSync('rsa', { modulusLength: 2048 }),
   Ed25519: generateKeyPairSync('ed25519'),
+  Ed448: generateKeyPairSync('ed448'),
+  'ML-DSA-44': generateKeyPairSync('ml-dsa-44'),
+  'ML-DSA-65': generateKeyPairSync('ml-dsa-65'),
+  'ML-DSA-87': generateKeyPairSync('ml-dsa-87'),
 } as const satisfies Record<string, KeyPair>;
 
 export interface RequestParts {
@@ -48,9 +52,18 @@ export const algorithms = {
   'P-384': algorithm('1.2.840.10045.4.3.3'),
   RSA: algorithm('1.2.840.113549.1.1.11', nullValue),
   Ed25519: algorithm('1.3.101.112'),
+  Ed448: algorithm('1.3.101.113'),
+  'ML-DSA-44': algorithm('2.16.840.1.101.3.4.3.17'),
+  'ML-DSA-65': algorithm('2.16.840.1.101.3.4.3.18'),
+  'ML-DSA-87': algorithm('2.16.840.1.101.3.4.3.19'),
 } as const;
 
-const hashes = { 'P-256': 'sha256', 'P-384': 'sha384', RSA: 'sha256', Ed25519: null } as const;
+/** The hash each key signs with; the others have their own. */
+const hashes: Partial<Record<keyof typeof keyPairs, string>> = {
+  'P-256': 'sha256',
+  'P-384': 'sha384',
+  RSA: 'sha256',
+};
 
 export const commonName = (value: string, tag: number = tags.utf8String) =>
   sequence(setOf(sequence(oidOf('2.5.4.3'), text(tag, value))));
@@ -61,7 +74,7 @@ export function spkiOf(key: KeyObject): Uint8Array {
 
 /** One CertificationRequest, DER. */
 export function forgeRequest(parts: RequestParts = {}): Uint8Array {
-  const { key = 'P-256', attributes = [], hash = hashes[key] } = parts;
+  const { key = 'P-256', attributes = [], hash = hashes[key] ?? null } = parts;
   const pair = keyPairs[key];
   const info = sequence(
     parts.version ?? encode(tags.integer, Uint8Array.of(0)),

@@ -14,8 +14,7 @@ import {
 } from '../../ca/certificate-profile.ts';
 import { readDer } from '../../ca/der.ts';
 import { encodeSubject } from '../../ca/distinguished-name.ts';
-import type { CaKeyType } from '../../ca/signer.ts';
-import { SoftwareSigner } from './software-signer.ts';
+import { type SoftwareKeyType, SoftwareSigner } from './software-signer.ts';
 
 export interface SoftwareCa {
   readonly root: CaCertificate;
@@ -25,7 +24,7 @@ export interface SoftwareCa {
 }
 
 export interface SoftwareCaOptions {
-  readonly type?: CaKeyType;
+  readonly type?: SoftwareKeyType;
   readonly commonName?: string;
   readonly issuingProfile?: Profile;
   /** When the CA was set up. */

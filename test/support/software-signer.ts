@@ -2,7 +2,7 @@
  * A CA key in memory, for tests of everything above the signer port. The product has none: its keys live in an HSM.
  */
 
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import {
   type CaKeyType,
   type CaSignatureAlgorithm,
@@ -12,11 +12,48 @@ import {
   signatureHashOf,
 } from '../../ca/signer.ts';
 
-function makePair(type: CaKeyType): { publicKey: KeyObject; privateKey: KeyObject } {
-  return type === 'P-256' || type === 'P-384'
-    ? generateKeyPairSync('ec', { namedCurve: type })
-    : generateKeyPairSync('rsa', { modulusLength: Number(type.slice('RSA-'.length)) });
+/** Those a token makes, and by their signature algorithm those that only the port knows yet. */
+export type SoftwareKeyType =
+  | CaKeyType
+  | Exclude<CaSignatureAlgorithm, (typeof signatureAlgorithmOf)[CaKeyType]>;
+
+function makePair(type: SoftwareKeyType): { publicKey: KeyObject; privateKey: KeyObject } {
+  switch (type) {
+    case 'P-256':
+    case 'P-384':
+      return generateKeyPairSync('ec', { namedCurve: type });
+    case 'RSA-3072':
+    case 'RSA-4096':
+      return generateKeyPairSync('rsa', { modulusLength: Number(type.slice('RSA-'.length)) });
+    case 'RSASSA-PSS-SHA256':
+      return generateKeyPairSync('rsa', { modulusLength: 3072 });
+    case 'Ed25519':
+      return generateKeyPairSync('ed25519');
+    case 'ML-DSA-44':
+      return generateKeyPairSync('ml-dsa-44');
+    case 'ML-DSA-65':
+      return generateKeyPairSync('ml-dsa-65');
+    case 'ML-DSA-87':
+      return generateKeyPairSync('ml-dsa-87');
+  }
 }
+
+function algorithmOf(type: SoftwareKeyType): CaSignatureAlgorithm {
+  switch (type) {
+    case 'P-256':
+    case 'P-384':
+    case 'RSA-3072':
+    case 'RSA-4096':
+      return signatureAlgorithmOf[type];
+    default:
+      return type;
+  }
+}
+
+const pss = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+};
 
 export class SoftwareSigner implements Signer {
   readonly publicKey: Uint8Array;
@@ -30,16 +67,20 @@ export class SoftwareSigner implements Signer {
   distort: (signature: Buffer) => Uint8Array = (signature) => signature;
   readonly #privateKey: KeyObject;
 
-  constructor(type: CaKeyType) {
+  constructor(type: SoftwareKeyType) {
     const { publicKey, privateKey } = makePair(type);
     this.publicKey = publicKey.export({ type: 'spki', format: 'der' });
-    this.algorithm = signatureAlgorithmOf[type];
+    this.algorithm = algorithmOf(type);
     this.#privateKey = privateKey;
   }
 
   async sign(toBeSigned: Uint8Array): Promise<Uint8Array> {
     if (!this.reachable) throw new SignerUnavailable('The test keeps this signer out of reach.');
     this.onSign(toBeSigned);
-    return this.distort(sign(signatureHashOf[this.algorithm], toBeSigned, this.#privateKey));
+    const key = {
+      key: this.#privateKey,
+      ...(this.algorithm === 'RSASSA-PSS-SHA256' ? pss : {}),
+    };
+    return this.distort(sign(signatureHashOf[this.algorithm], toBeSigned, key));
   }
 }
