@@ -7,6 +7,7 @@ import { backdateSeconds, type Profile } from './certificate-profile.ts';
 import { CertificateComposer } from './compose-certificate.ts';
 import { readDer } from './der.ts';
 import { encodeSubject } from './distinguished-name.ts';
+import { requireWellFormedCertificate } from './lint/lint-certificate.ts';
 import { makeSerialNumber } from './serial-number.ts';
 import { signStructure } from './sign-structure.ts';
 import type { Signer } from './signer.ts';
@@ -49,5 +50,6 @@ export async function makeCaCertificate(order: CaCertificateOrder): Promise<CaCe
       notAfter: issuer && issuer.notAfter < ends ? issuer.notAfter : ends,
     },
   );
+  requireWellFormedCertificate(toBeSigned, issuer);
   return readCaCertificate(await signStructure(toBeSigned, signer));
 }

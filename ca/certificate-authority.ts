@@ -4,7 +4,7 @@
  */
 
 import type { CaCertificate } from './ca-chain.ts';
-import type { CertificatePlan } from './certificate-plan.ts';
+import type { CertificatePlan, KeylessPlan } from './certificate-plan.ts';
 import { backdateSeconds, type Profile } from './certificate-profile.ts';
 import { digestOf } from './certificate-request.ts';
 import { checkCertificate } from './check-certificate.ts';
@@ -12,6 +12,7 @@ import { CertificateComposer, type Validity } from './compose-certificate.ts';
 import { encode, sameBytes, tags } from './der.ts';
 import { failpoint } from './failpoint.ts';
 import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance-ledger.ts';
+import { requireWellFormedCertificate } from './lint/lint-certificate.ts';
 import { Refusal } from './refusal.ts';
 import { makeSerialNumber } from './serial-number.ts';
 import { signStructure } from './sign-structure.ts';
@@ -61,6 +62,7 @@ export class CertificateAuthority {
 
   /**
    * @throws Refusal credential-spent, key-in-use, subscriber-inactive
+   * @throws LintFindings when the profile would give a certificate that is not well-formed
    * @throws SignerUnavailable: the intent stays on record, and the same request finishes it later
    */
   async issue(plan: CertificatePlan): Promise<Issued> {
@@ -71,6 +73,7 @@ export class CertificateAuthority {
     const validity = this.#validity(plan.profile, now);
     const serialNumber = makeSerialNumber(this.#serialPrefix);
     const toBeSigned = this.#composer(plan.profile).compose(plan, serialNumber, validity);
+    requireWellFormedCertificate(toBeSigned, this.issuer);
     const outcome = await this.#ledger.recordIntent({
       issuer: this.issuer.id,
       serialNumber,
@@ -80,7 +83,7 @@ export class CertificateAuthority {
       profile: plan.profile.name,
       ...(plan.subscriber === undefined ? {} : { subscriber: plan.subscriber }),
       credential: plan.credential,
-      ...(plan.linking ? { linking: plan.linking } : {}),
+      ...optionalParts(plan),
       ...validity,
       requestId: plan.requestId,
       recordedAt: now,
@@ -158,14 +161,31 @@ export class CertificateAuthority {
   }
 }
 
-function requestDigestOf({
-  profile,
-  publicKey,
-  subject,
-  subjectAltNames,
-}: CertificatePlan): string {
-  const texts = [profile.name, ...subjectAltNames].map((text) =>
-    encode(tags.utf8String, Buffer.from(text)),
-  );
-  return digestOf(Buffer.concat([publicKey.subjectPublicKeyInfo, subject, ...texts]));
+function optionalParts(plan: CertificatePlan) {
+  const { linking, relayedBy, approval, revocationChallenge, requestKeyDigest } = plan;
+  return {
+    ...(requestKeyDigest === undefined ? {} : { requestKeyDigest }),
+    ...(linking ? { linking } : {}),
+    ...(relayedBy === undefined ? {} : { relayedBy }),
+    ...(approval === undefined ? {} : { approval }),
+    ...(revocationChallenge === undefined ? {} : { revocationChallenge }),
+  };
+}
+
+/** What a repeated request is recognised by: key, subject, names and profile; SHA-256, hexadecimal. */
+export function requestDigestOf(plan: CertificatePlan | KeylessPlan): string {
+  const { profile, subject, subjectAltNames } = plan;
+  const texts = [profile.name, ...subjectAltNames].map(utf8String);
+  return digestOf(Buffer.concat([requestKeyOf(plan), subject, ...texts]));
+}
+
+/** A request to make a key is never the repetition of one to certify the key in it. */
+function requestKeyOf(plan: CertificatePlan | KeylessPlan): Uint8Array {
+  if (plan.requestKeyDigest !== undefined) return utf8String(plan.requestKeyDigest);
+  // A KeylessPlan always has the digest.
+  return (plan as CertificatePlan).publicKey.subjectPublicKeyInfo;
+}
+
+function utf8String(text: string): Uint8Array {
+  return encode(tags.utf8String, Buffer.from(text));
 }
