@@ -1,18 +1,13 @@
+import type { GroupSettings } from './group-settings.ts';
+
 /** Devices of a tenant that are enrolled alike; its label stands in the EST path (RFC 7030 section 3.2.2). */
 export interface Group {
   readonly label: string;
   readonly tenant: string;
-  readonly linking: Linking;
+  readonly settings: GroupSettings;
 }
 
-/**
- * Whether a request is tied to the TLS connection it comes by (RFC 7030 section 3.5). `optional` verifies what is there;
- * `required` refuses a request without it; `off` refuses one with it, since nothing may look verified that is not.
- */
-export const linkings = ['off', 'optional', 'required'] as const;
-export type Linking = (typeof linkings)[number];
-
-/** Names of operations can be no labels: RFC 7030 section 3.2.2, RFC 8295 section 1.2. */
+/** Names of operations can be no labels: RFC 7030 section 3.2.2, RFC 8295 section 1.5. */
 const operations = new Set([
   'cacerts',
   'simpleenroll',

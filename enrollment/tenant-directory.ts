@@ -1,5 +1,6 @@
 import type { Addition } from './device-registry.ts';
-import type { Group, Linking } from './group.ts';
+import type { Group } from './group.ts';
+import type { GroupSettings } from './group-settings.ts';
 import type { Tenant } from './tenant.ts';
 
 export interface NewTenant {
@@ -8,6 +9,12 @@ export interface NewTenant {
   /** Label of its first group. */
   readonly label: string;
 }
+
+export type SettingsChange =
+  | { readonly kind: 'changed'; readonly group: Group }
+  | { readonly kind: 'unknown' }
+  /** The settings would contradict each other. */
+  | { readonly kind: 'refused'; readonly reason: string };
 
 /** Port: which tenants there are, and their groups. storage/ implements it. */
 export interface TenantDirectory {
@@ -24,6 +31,10 @@ export interface TenantDirectory {
   /** All groups, or those of one tenant. */
   groups(filter: { tenant?: string }): Promise<Group[]>;
   addGroup(group: Group, by: string, at: Date): Promise<Addition<Group>>;
-  /** @returns the group as it is now, or undefined if there is none */
-  setLinking(label: string, linking: Linking, by: string, at: Date): Promise<Group | undefined>;
+  changeSettings(
+    label: string,
+    changes: Partial<GroupSettings>,
+    by: string,
+    at: Date,
+  ): Promise<SettingsChange>;
 }

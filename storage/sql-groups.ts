@@ -1,6 +1,8 @@
 import type { Kysely } from 'kysely';
 import type { Addition } from '../enrollment/device-registry.ts';
-import type { Group, Linking } from '../enrollment/group.ts';
+import type { Group } from '../enrollment/group.ts';
+import { checkSettings, type GroupSettings } from '../enrollment/group-settings.ts';
+import type { SettingsChange } from '../enrollment/tenant-directory.ts';
 import { audit } from './audit-trail.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
@@ -9,7 +11,7 @@ import { groupOf } from './rows.ts';
 /** The groups of tenants, within a transaction or outside. */
 
 const groupByLabel = compiledQuery((db, { label }: { label: string }) =>
-  db.selectFrom('device_group').select(['label', 'tenant', 'linking']).where('label', '=', label),
+  db.selectFrom('device_group').select(['label', 'tenant', 'settings']).where('label', '=', label),
 );
 
 export async function findGroup(db: Kysely<Database>, label: string): Promise<Group | undefined> {
@@ -21,7 +23,7 @@ export async function listGroups(
   db: Kysely<Database>,
   { tenant }: { tenant?: string },
 ): Promise<Group[]> {
-  let query = db.selectFrom('device_group').select(['label', 'tenant', 'linking']);
+  let query = db.selectFrom('device_group').select(['label', 'tenant', 'settings']);
   if (tenant !== undefined) query = query.where('tenant', '=', tenant);
   return (await query.orderBy('created_at').orderBy('label').execute()).map(groupOf);
 }
@@ -33,7 +35,7 @@ export async function insertGroup(
   by: string,
   at: Date,
 ): Promise<Addition<Group>> {
-  const { label, tenant, linking } = group;
+  const { label, tenant, settings } = group;
   const taken = await findGroup(transaction, label);
   if (taken?.tenant === tenant) return { kind: 'exists', value: taken };
   if (taken)
@@ -43,26 +45,39 @@ export async function insertGroup(
     };
   await transaction
     .insertInto('device_group')
-    .values({ label, tenant, linking, created_at: at.toISOString() })
+    .values({
+      label,
+      tenant,
+      settings: JSON.stringify(settings),
+      created_at: at.toISOString(),
+    })
     .execute();
-  const details = { tenant, linking };
+  const details = { tenant, settings };
   await audit(transaction, { at, actor: by, action: 'group.added', object: label, details });
   return { kind: 'added', value: group };
 }
 
-export async function updateLinking(
+/** Two operators who change different settings at once both get theirs. */
+export async function updateSettings(
   transaction: Kysely<Database>,
-  change: { label: string; linking: Linking; by: string; at: Date },
-): Promise<Group | undefined> {
-  const { label, linking, by, at } = change;
-  const row = await transaction
+  change: { label: string; changes: Partial<GroupSettings>; by: string; at: Date },
+): Promise<SettingsChange> {
+  const { label, changes, by, at } = change;
+  const before = await findGroup(transaction, label);
+  if (!before) return { kind: 'unknown' };
+  const settings = { ...before.settings, ...changes };
+  try {
+    checkSettings(settings);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return { kind: 'refused', reason: error.message };
+  }
+  await transaction
     .updateTable('device_group')
-    .set({ linking })
+    .set({ settings: JSON.stringify(settings) })
     .where('label', '=', label)
-    .returning(['label', 'tenant', 'linking'])
-    .executeTakeFirst();
-  if (!row) return undefined;
-  const action = 'group.linking-set';
-  await audit(transaction, { at, actor: by, action, object: label, details: { linking } });
-  return groupOf(row);
+    .execute();
+  const action = 'group.settings-changed';
+  await audit(transaction, { at, actor: by, action, object: label, details: { ...changes } });
+  return { kind: 'changed', group: { ...before, settings } };
 }

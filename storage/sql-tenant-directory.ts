@@ -1,10 +1,11 @@
 import type { Addition } from '../enrollment/device-registry.ts';
-import type { Group, Linking } from '../enrollment/group.ts';
+import type { Group } from '../enrollment/group.ts';
+import { defaultSettings, type GroupSettings } from '../enrollment/group-settings.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
-import type { NewTenant, TenantDirectory } from '../enrollment/tenant-directory.ts';
+import type { NewTenant, SettingsChange, TenantDirectory } from '../enrollment/tenant-directory.ts';
 import { audit } from './audit-trail.ts';
 import { tenantOf } from './rows.ts';
-import { findGroup, insertGroup, listGroups, updateLinking } from './sql-groups.ts';
+import { findGroup, insertGroup, listGroups, updateSettings } from './sql-groups.ts';
 import type { Transactions } from './transactions.ts';
 
 export class SqlTenantDirectory implements TenantDirectory {
@@ -38,7 +39,7 @@ export class SqlTenantDirectory implements TenantDirectory {
           created_at: at.toISOString(),
         })
         .execute();
-      await insertGroup(transaction, { label, tenant: id, linking: 'optional' }, by, at);
+      await insertGroup(transaction, { label, tenant: id, settings: defaultSettings }, by, at);
       const details = { label, endpoints };
       await audit(transaction, { at, actor: by, action: 'tenant.added', object: id, details });
       return { kind: 'added', value: { id, endpoints, suspended: false } };
@@ -101,9 +102,14 @@ export class SqlTenantDirectory implements TenantDirectory {
     });
   }
 
-  setLinking(label: string, linking: Linking, by: string, at: Date): Promise<Group | undefined> {
+  changeSettings(
+    label: string,
+    changes: Partial<GroupSettings>,
+    by: string,
+    at: Date,
+  ): Promise<SettingsChange> {
     return this.#transactions.write((transaction) =>
-      updateLinking(transaction, { label, linking, by, at }),
+      updateSettings(transaction, { label, changes, by, at }),
     );
   }
 }

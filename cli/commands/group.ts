@@ -1,50 +1,46 @@
-import { Command, Option } from 'commander';
-import { checkLabel, type Linking, linkings } from '../../enrollment/group.ts';
+import { Command } from 'commander';
+import { checkLabel } from '../../enrollment/group.ts';
+import { checkSettings, defaultSettings } from '../../enrollment/group-settings.ts';
 import { chooseTenant, type DataOption, operator, withJson, withStores } from '../data.ts';
-import { conflict, notFound } from '../exit.ts';
+import { conflict, notFound, usage } from '../exit.ts';
+import { describeSettings, settingsIn, summarizeSettings, withSettings } from '../group-options.ts';
 import { print, printFields, printJson, printTable } from '../print.ts';
 
 export function groupCommand(): Command {
   const group = new Command('group').description(
     'groups: devices of a tenant that are enrolled alike',
   );
-  withJson(group.command('add'))
+  withSettings(withJson(group.command('add')))
     .description('add a group to a tenant')
     .argument('<label>', 'its label in EST paths')
     .option('--tenant <id>', 'its tenant; the only one, or `default`, when left out')
-    .addOption(linkingOption().default('optional'))
     .action(add);
   withJson(group.command('list'))
-    .description('list groups')
+    .description('list groups, and what is not as usual in them')
     .option('--tenant <id>', 'of this tenant only')
     .action(list);
-  withJson(group.command('set'))
-    .description('change what a group asks for; requests are judged by it from then on')
+  withJson(group.command('show'))
+    .description('show a group with all its settings')
     .argument('<label>')
-    .addOption(linkingOption().makeOptionMandatory())
+    .action(show);
+  withSettings(withJson(group.command('set')))
+    .description('change settings of a group; requests are judged by them from then on')
+    .argument('<label>')
     .action(set);
   return group;
 }
 
-function linkingOption(): Option {
-  return new Option(
-    '--linking <mode>',
-    'channel binding in requests (RFC 7030 section 3.5)',
-  ).choices(linkings);
-}
-
-interface GroupOptions extends DataOption {
-  readonly linking: Linking;
+interface JsonOption extends DataOption {
   readonly json?: true;
 }
 
-async function add(label: string, options: GroupOptions & { tenant?: string }): Promise<void> {
+async function add(label: string, options: JsonOption & { tenant?: string }): Promise<void> {
   checkLabel(label);
+  const settings = checkSettings({ ...defaultSettings, ...settingsIn(options) });
   const outcome = await withStores(options, async (stores) => {
     const tenant = await chooseTenant(stores, options.tenant);
     if (!(await stores.tenants.find(tenant))) throw notFound(`There is no tenant ${tenant}.`);
-    const group = { label, tenant, linking: options.linking };
-    return stores.tenants.addGroup(group, operator(), new Date());
+    return stores.tenants.addGroup({ label, tenant, settings }, operator(), new Date());
   });
   if (outcome.kind === 'refused') throw conflict(outcome.reason);
   if (outcome.kind === 'exists') throw conflict(`There is a group ${label} already.`);
@@ -52,7 +48,7 @@ async function add(label: string, options: GroupOptions & { tenant?: string }): 
   else print(`Group ${label} is added to tenant ${outcome.value.tenant}.`);
 }
 
-async function list(options: DataOption & { tenant?: string; json?: true }): Promise<void> {
+async function list(options: JsonOption & { tenant?: string }): Promise<void> {
   const { tenant } = options;
   const groups = await withStores(options, ({ tenants }) =>
     tenants.groups(tenant === undefined ? {} : { tenant }),
@@ -60,16 +56,31 @@ async function list(options: DataOption & { tenant?: string; json?: true }): Pro
   if (options.json) printJson(groups);
   else
     printTable(
-      groups.map(({ label, tenant: owner, linking }) => ({ label, tenant: owner, linking })),
+      groups.map(({ label, tenant: owner, settings }) => ({
+        label,
+        tenant: owner,
+        settings: summarizeSettings(settings) || 'as usual',
+      })),
       'There are no groups.',
     );
 }
 
-async function set(label: string, options: GroupOptions): Promise<void> {
-  const group = await withStores(options, ({ tenants }) =>
-    tenants.setLinking(label, options.linking, operator(), new Date()),
-  );
+async function show(label: string, options: JsonOption): Promise<void> {
+  const group = await withStores(options, ({ tenants }) => tenants.groupOf(label));
   if (!group) throw notFound(`There is no group ${label}.`);
   if (options.json) printJson(group);
-  else printFields({ ...group });
+  else printFields({ label, tenant: group.tenant, ...describeSettings(group.settings) });
+}
+
+async function set(label: string, options: JsonOption): Promise<void> {
+  const changes = settingsIn(options);
+  if (Object.keys(changes).length === 0)
+    throw usage('Name at least one setting to change; see `bestow group set --help`.');
+  const outcome = await withStores(options, ({ tenants }) =>
+    tenants.changeSettings(label, changes, operator(), new Date()),
+  );
+  if (outcome.kind === 'unknown') throw notFound(`There is no group ${label}.`);
+  if (outcome.kind === 'refused') throw usage(outcome.reason);
+  if (options.json) printJson(outcome.group);
+  else printFields({ label, ...describeSettings(outcome.group.settings) });
 }

@@ -1,0 +1,172 @@
+/**
+ * The settings of a group as options of the command line: one row for each setting.
+ */
+
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import {
+  challengePasswordMeanings,
+  credentialPolicies,
+  defaultSettings,
+  deviceKeyTypes,
+  type GroupSettings,
+  generatedKeyTypes,
+  linkings,
+  passwordSchemes,
+  requestParts,
+  serverKeyDeliveries,
+  serverKeyPlaces,
+  signatureHashes,
+} from '../enrollment/group-settings.ts';
+
+interface SettingOption {
+  readonly flag: string;
+  readonly description: string;
+  /** The words to choose from; a switch is `on` or `off`. */
+  readonly choices: readonly string[];
+  /** The word for an empty list; present for lists, which are written with commas. */
+  readonly none?: string;
+}
+
+const onOff = ['on', 'off'];
+
+const settingOptions: Record<keyof GroupSettings, SettingOption> = {
+  linking: {
+    flag: 'linking',
+    description: 'channel binding in requests (RFC 7030 section 3.5)',
+    choices: linkings,
+  },
+  credentials: {
+    flag: 'credentials',
+    description: 'what a caller must show; `both` is a certificate and a password',
+    choices: credentialPolicies,
+  },
+  passwordSchemes: {
+    flag: 'password-schemes',
+    description: 'HTTP authentication offered for passwords',
+    choices: passwordSchemes,
+    none: 'none',
+  },
+  passwordOnly: {
+    flag: 'password-only',
+    description: 'accept a password without a user name',
+    choices: onOff,
+  },
+  challengePassword: {
+    flag: 'challenge-password',
+    description: 'what challengePassword in a request means; one-time-password is for old clients',
+    choices: challengePasswordMeanings,
+  },
+  cmcSharedSecret: {
+    flag: 'cmc-shared-secret',
+    description: 'keep new one-time passwords so that they can prove identity in /fullcmc',
+    choices: onOff,
+  },
+  approval: {
+    flag: 'approval',
+    description: 'a person must approve each certificate: bestow pending',
+    choices: onOff,
+  },
+  subjectChange: {
+    flag: 'subject-change',
+    description: 'accept changeSubjectName (RFC 6402) to the names that the registry holds',
+    choices: onOff,
+  },
+  keyTypes: {
+    flag: 'key-types',
+    description: 'kinds of key accepted',
+    choices: deviceKeyTypes,
+    none: 'any',
+  },
+  signatureHashes: {
+    flag: 'signature-hashes',
+    description: 'hash functions accepted in request signatures',
+    choices: signatureHashes,
+    none: 'any',
+  },
+  requestParts: {
+    flag: 'require',
+    description: 'what every request must have',
+    choices: requestParts,
+    none: 'nothing',
+  },
+  serverKeys: {
+    flag: 'server-keys',
+    description: 'make keys for devices (/serverkeygen), and where',
+    choices: serverKeyPlaces,
+  },
+  serverKeyType: {
+    flag: 'server-key-type',
+    description: 'the kind of key made by the server',
+    choices: generatedKeyTypes,
+  },
+  serverKeyDelivery: {
+    flag: 'server-key-delivery',
+    description: 'whether such a key may be sent without encryption of its own',
+    choices: serverKeyDeliveries,
+  },
+};
+
+/** Adds an option for every setting; the parsed values have the settings' names and types. */
+export function withSettings(command: Command): Command {
+  for (const [name, { flag, description, choices, none }] of Object.entries(settingOptions)) {
+    const words = none === undefined ? choices : [none, ...choices];
+    const option = new Option(
+      `--${flag} <${none === undefined ? 'word' : 'words'}>`,
+      `${description} (${none === undefined ? 'one' : 'any'} of: ${words.join(', ')})`,
+    );
+    option.attributeName = () => name;
+    command.addOption(
+      option.argParser((text: string) =>
+        readSetting(text, { flag, description, choices, ...(none === undefined ? {} : { none }) }),
+      ),
+    );
+  }
+  return command;
+}
+
+function readSetting(text: string, { choices, none }: SettingOption): unknown {
+  if (none === undefined) {
+    requireChoice(text, choices);
+    return choices === onOff ? text === 'on' : text;
+  }
+  if (text === none) return [];
+  const words = text.split(',').map((word) => word.trim());
+  for (const word of words) requireChoice(word, choices);
+  return [...new Set(words)];
+}
+
+function requireChoice(word: string, choices: readonly string[]): void {
+  if (!choices.includes(word))
+    throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`);
+}
+
+/** The settings among parsed options. */
+export function settingsIn(options: object): Partial<GroupSettings> {
+  const names = new Set<string>(Object.keys(settingOptions));
+  return Object.fromEntries(Object.entries(options).filter(([name]) => names.has(name)));
+}
+
+/** A setting as its option takes it. */
+function wordOf(name: keyof GroupSettings, settings: GroupSettings): string {
+  const value = settings[name];
+  if (typeof value === 'boolean') return value ? 'on' : 'off';
+  if (typeof value === 'string') return value;
+  return value.length > 0 ? value.join(',') : (settingOptions[name].none ?? '');
+}
+
+/** All settings, by the names of their options. */
+export function describeSettings(settings: GroupSettings): Record<string, string> {
+  const names = Object.keys(settingOptions) as (keyof GroupSettings)[];
+  return Object.fromEntries(
+    names.map((name) => [settingOptions[name].flag, wordOf(name, settings)]),
+  );
+}
+
+/** What differs from the defaults, in a few words. */
+export function summarizeSettings(settings: GroupSettings): string {
+  const names = Object.keys(settingOptions) as (keyof GroupSettings)[];
+  return names
+    .filter((name) => wordOf(name, settings) !== wordOf(name, defaultSettings))
+    .map((name) => `${settingOptions[name].flag}=${wordOf(name, settings)}`)
+    .join(' ');
+}

@@ -1,0 +1,162 @@
+/**
+ * How the devices of a group are enrolled. Settings that contradict each other are refused together with the reason.
+ */
+
+/**
+ * Whether a request is tied to the TLS connection it comes by (RFC 7030 section 3.5). `optional` verifies what is there;
+ * `required` refuses a request without it; `off` refuses one with it, since nothing may look verified that is not.
+ */
+export const linkings = ['off', 'optional', 'required'] as const;
+export type Linking = (typeof linkings)[number];
+
+/** What a caller must show (RFC 7030 section 3.2.3); `both` means a certificate and a password of the same device. */
+export const credentialPolicies = ['either', 'password', 'certificate', 'both'] as const;
+export type CredentialPolicy = (typeof credentialPolicies)[number];
+
+/** HTTP authentication schemes offered for passwords: RFC 7617, RFC 7616. */
+export const passwordSchemes = ['basic', 'digest'] as const;
+export type PasswordScheme = (typeof passwordSchemes)[number];
+
+/** What the challengePassword of a request means: RFC 7030 section 3.5, or a secret as in SCEP. */
+export const challengePasswordMeanings = ['linking', 'one-time-password'] as const;
+export type ChallengePasswordMeaning = (typeof challengePasswordMeanings)[number];
+
+/** Kinds of device key by the names operators use. */
+export const deviceKeyTypes = [
+  'RSA-2048',
+  'RSA-3072',
+  'RSA-4096',
+  'P-256',
+  'P-384',
+  'P-521',
+  'Ed25519',
+  'Ed448',
+  'ML-DSA-44',
+  'ML-DSA-65',
+  'ML-DSA-87',
+] as const;
+export type DeviceKeyType = (typeof deviceKeyTypes)[number];
+
+/** Kinds of key that the server makes for a device. */
+export const generatedKeyTypes = [
+  'RSA-2048',
+  'RSA-3072',
+  'RSA-4096',
+  'P-256',
+  'P-384',
+  'P-521',
+  'Ed25519',
+] as const satisfies readonly DeviceKeyType[];
+export type GeneratedKeyType = (typeof generatedKeyTypes)[number];
+
+/** Hash functions of request signatures. */
+export const signatureHashes = ['sha256', 'sha384', 'sha512'] as const;
+export type SignatureHash = (typeof signatureHashes)[number];
+
+/** Parts of a request that a group can insist on. */
+export const requestParts = [
+  'commonName',
+  'serialNumber',
+  'subjectAltName',
+  'keyUsage',
+  'extKeyUsage',
+  'otpChallenge',
+  'revocationChallenge',
+] as const;
+export type RequestPart = (typeof requestParts)[number];
+
+/** Where the server makes keys for devices (RFC 7030 section 4.4): nowhere, in the process, or in the token. */
+export const serverKeyPlaces = ['off', 'platform', 'token'] as const;
+export type ServerKeyPlace = (typeof serverKeyPlaces)[number];
+
+/** Whether a key made by the server may leave it protected by TLS alone. */
+export const serverKeyDeliveries = ['encrypted-only', 'plain-allowed'] as const;
+export type ServerKeyDelivery = (typeof serverKeyDeliveries)[number];
+
+export interface GroupSettings {
+  readonly linking: Linking;
+  readonly credentials: CredentialPolicy;
+  readonly passwordSchemes: readonly PasswordScheme[];
+  /** Whether a password without a user name is enough. */
+  readonly passwordOnly: boolean;
+  readonly challengePassword: ChallengePasswordMeaning;
+  /** Whether one-time passwords may serve as shared secret of Full CMC (RFC 5272 section 6.2), which needs them in clear. */
+  readonly cmcSharedSecret: boolean;
+  /** Whether a person must approve each certificate. */
+  readonly approval: boolean;
+  /** Whether changeSubjectName (RFC 6402 section 2.8) may bring the names that the registry holds now. */
+  readonly subjectChange: boolean;
+  /** Kinds of key accepted; none means all that the server accepts. */
+  readonly keyTypes: readonly DeviceKeyType[];
+  /** Hash functions accepted in request signatures; none means all. */
+  readonly signatureHashes: readonly SignatureHash[];
+  /** What every request must have, beyond what all requests have. */
+  readonly requestParts: readonly RequestPart[];
+  readonly serverKeys: ServerKeyPlace;
+  readonly serverKeyType: GeneratedKeyType;
+  readonly serverKeyDelivery: ServerKeyDelivery;
+}
+
+export const defaultSettings: GroupSettings = {
+  linking: 'optional',
+  credentials: 'either',
+  passwordSchemes: ['basic'],
+  passwordOnly: true,
+  challengePassword: 'linking',
+  cmcSharedSecret: false,
+  approval: false,
+  subjectChange: false,
+  keyTypes: [],
+  signatureHashes: [],
+  requestParts: [],
+  serverKeys: 'off',
+  serverKeyType: 'P-256',
+  serverKeyDelivery: 'encrypted-only',
+};
+
+/** @throws TypeError with a sentence when settings contradict each other */
+export function checkSettings(settings: GroupSettings): GroupSettings {
+  const contradiction = contradictions.find(([holds]) => holds(settings));
+  if (contradiction) throw new TypeError(contradiction[1]);
+  return settings;
+}
+
+const contradictions: readonly [(settings: GroupSettings) => boolean, string][] = [
+  [
+    ({ challengePassword, linking }) =>
+      challengePassword === 'one-time-password' && linking !== 'off',
+    'A one-time password in challengePassword excludes linking there: set linking to off with it (RFC 7030 section 3.5).',
+  ],
+  [
+    ({ challengePassword, credentials }) =>
+      challengePassword === 'one-time-password' && credentials === 'certificate',
+    'A one-time password in challengePassword is a password, which this group does not accept as credential.',
+  ],
+  [
+    ({ cmcSharedSecret, credentials }) => cmcSharedSecret && credentials === 'certificate',
+    'A one-time password as shared secret of CMC is a password, which this group does not accept as credential.',
+  ],
+  [
+    ({ requestParts: parts, credentials }) =>
+      parts.includes('otpChallenge') && credentials === 'certificate',
+    'otpChallenge carries a one-time password, which this group does not accept as credential.',
+  ],
+  [
+    ({ passwordSchemes: schemes, credentials, requestParts: parts, challengePassword }) =>
+      schemes.length === 0 &&
+      (credentials === 'password' || credentials === 'both') &&
+      !parts.includes('otpChallenge') &&
+      challengePassword === 'linking',
+    'A password is required, but there is no way to send one: offer an HTTP scheme, or require otpChallenge.',
+  ],
+  [
+    ({ keyTypes, serverKeys, serverKeyType }) =>
+      serverKeys !== 'off' && keyTypes.length > 0 && !keyTypes.includes(serverKeyType),
+    'The server would make a kind of key that this group does not accept.',
+  ],
+  [
+    ({ keyTypes, signatureHashes: hashes }) =>
+      hashes.length > 0 && keyTypes.length > 0 && keyTypes.every((type) => !/^(RSA|P)-/.test(type)),
+    'The accepted kinds of key sign without a hash function of their own choice; leave the hash functions out.',
+  ],
+];
