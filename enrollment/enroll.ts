@@ -1,7 +1,8 @@
-import type { CertificateAuthority, Issued } from '../ca/certificate-authority.ts';
+import type { Issued } from '../ca/certificate-authority.ts';
+import { admit, type EnrollmentParts } from './admit.ts';
 import { decideEnrollment, type EnrollmentOrder } from './policy.ts';
 
 /** /simpleenroll (RFC 7030 section 4.2.1). @throws Refusal, SignerUnavailable */
-export function enroll(order: EnrollmentOrder, authority: CertificateAuthority): Promise<Issued> {
-  return authority.issue(decideEnrollment(order));
+export async function enroll(order: EnrollmentOrder, parts: EnrollmentParts): Promise<Issued> {
+  return admit(decideEnrollment(order), order, parts);
 }

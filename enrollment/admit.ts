@@ -1,0 +1,104 @@
+/**
+ * The last step before a certificate: where the group asks for it, a person has approved.
+ */
+
+import {
+  type CertificateAuthority,
+  type Issued,
+  requestDigestOf,
+} from '../ca/certificate-authority.ts';
+import type { CertificatePlan, KeylessPlan } from '../ca/certificate-plan.ts';
+import { readDer } from '../ca/der.ts';
+import { describeName, readName } from '../ca/distinguished-name.ts';
+import { Refusal } from '../ca/refusal.ts';
+import {
+  type Approval,
+  ApprovalPending,
+  type ApprovalRequest,
+  type Approvals,
+} from './approvals.ts';
+import type { EnrollmentOrder, KeylessOrder } from './policy.ts';
+import type { EnrollmentRefusalCode } from './refusal.ts';
+
+/** What enrollment works with. */
+export interface EnrollmentParts {
+  readonly authority: CertificateAuthority;
+  readonly approvals: Approvals;
+  /** Seconds: when a device that waits for a person may ask again, and how long its request is remembered. */
+  readonly waiting: { readonly retryAfter: number; readonly validity: number };
+}
+
+/**
+ * Issues what was decided, once it is approved where that is needed. Nothing is spent before.
+ * @throws ApprovalPending, Refusal approval-rejected, and what CertificateAuthority.issue throws
+ */
+export function admit(
+  plan: CertificatePlan,
+  order: EnrollmentOrder,
+  parts: EnrollmentParts,
+): Promise<Issued> {
+  return admitKeyless(plan, order, parts, async () => plan);
+}
+
+/**
+ * The same where the key is still to be made: which is no sooner than a person has approved.
+ * @param withKey completes the plan
+ * @throws besides, what `withKey` throws
+ */
+export async function admitKeyless<Plan extends CertificatePlan | KeylessPlan>(
+  plan: Plan,
+  order: KeylessOrder,
+  parts: EnrollmentParts,
+  withKey: (plan: Plan) => Promise<CertificatePlan>,
+): Promise<Issued> {
+  const { authority, approvals } = parts;
+  if (!order.caller.group.settings.approval) return authority.issue(await withKey(plan));
+  const request = approvalRequestOf(plan, order, parts);
+  const issueApproved = async (approval: Approval) => {
+    const id = requireApproval(approval, parts);
+    return authority.issue({ ...(await withKey(plan)), approval: id });
+  };
+  try {
+    return await issueApproved(await approvals.seek(request));
+  } catch (error) {
+    if (!(error instanceof Refusal && error.code === 'approval-used')) throw error;
+    // It was used for an earlier certificate, and this is no repetition of that request: a new decision is needed.
+    return issueApproved(await approvals.seek(request, true));
+  }
+}
+
+function approvalRequestOf(
+  plan: CertificatePlan | KeylessPlan,
+  order: KeylessOrder,
+  parts: EnrollmentParts,
+): ApprovalRequest {
+  const at = new Date();
+  return {
+    device: order.caller.device.id,
+    requestDigest: requestDigestOf(plan),
+    publicKeyDigest: order.request.publicKeyDigest,
+    subject: describeName(readName(readDer(plan.subject))),
+    names: plan.subjectAltNames,
+    profile: plan.profile.name,
+    source: order.source,
+    requestId: order.requestId,
+    at,
+    expiresAt: new Date(at.getTime() + parts.waiting.validity * 1000),
+  };
+}
+
+/** @returns its id */
+function requireApproval({ id, state, reason }: Approval, { waiting }: EnrollmentParts): string {
+  switch (state) {
+    case 'pending':
+      throw new ApprovalPending(id, waiting.retryAfter);
+    case 'rejected':
+      throw new Refusal<EnrollmentRefusalCode>(
+        'approval-rejected',
+        `The request ${id} was rejected${reason ? `: ${reason}` : '.'}`,
+      );
+    default:
+      // A used one passes where this repeats the request that used it, and is refused otherwise.
+      return id;
+  }
+}

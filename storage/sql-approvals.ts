@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import type { Kysely, Selectable } from 'kysely';
+import type {
+  Approval,
+  ApprovalRequest,
+  ApprovalState,
+  Approvals,
+  Decision,
+  DecisionOutcome,
+} from '../enrollment/approvals.ts';
+import { audit } from './audit-trail.ts';
+import type { ApprovalTable, Database } from './database.ts';
+import type { Transactions } from './transactions.ts';
+
+export class SqlApprovals implements Approvals {
+  readonly #transactions: Transactions;
+
+  constructor(transactions: Transactions) {
+    this.#transactions = transactions;
+  }
+
+  seek(request: ApprovalRequest, anew = false): Promise<Approval> {
+    return this.#transactions.write(async (transaction) => {
+      const known = await findByRequest(transaction, request);
+      if (known && !(anew && known.state === 'used')) {
+        const last_seen = request.at.toISOString();
+        await transaction
+          .updateTable('approval')
+          .set({ last_seen, source: request.source })
+          .where('id', '=', known.id)
+          .execute();
+        return approvalOf({ ...known, last_seen, source: request.source });
+      }
+      return insertApproval(transaction, request);
+    });
+  }
+
+  async find(id: string): Promise<Approval | undefined> {
+    const row = await findById(this.#transactions.read, id);
+    return row && approvalOf(row);
+  }
+
+  async list(filter: { state?: ApprovalState; at: Date; limit: number }): Promise<Approval[]> {
+    let query = this.#transactions.read
+      .selectFrom('approval')
+      .selectAll()
+      .where('expires_at', '>', filter.at.toISOString());
+    if (filter.state !== undefined) query = query.where('state', '=', filter.state);
+    const rows = await query.orderBy('first_seen', 'desc').limit(filter.limit).execute();
+    return rows.map(approvalOf);
+  }
+
+  /** Of two decisions the first holds; the same decision again changes nothing. */
+  decide(id: string, { approve, reason, by, at }: Decision): Promise<DecisionOutcome> {
+    return this.#transactions.write(async (transaction): Promise<DecisionOutcome> => {
+      const state = approve ? 'approved' : 'rejected';
+      const decided = await transaction
+        .updateTable('approval')
+        .set({ state, reason: reason ?? null, decided_by: by, decided_at: at.toISOString() })
+        .where('id', '=', id)
+        .where('state', '=', 'pending')
+        .where('expires_at', '>', at.toISOString())
+        .returningAll()
+        .executeTakeFirst();
+      if (decided) {
+        const { device, public_key_digest: publicKeyDigest } = decided;
+        const details = { device, publicKeyDigest, ...(reason === undefined ? {} : { reason }) };
+        const action = `request.${state}`;
+        await audit(transaction, { at, actor: by, action, object: id, details });
+        return { kind: 'decided', approval: approvalOf(decided) };
+      }
+      const row = await findById(transaction, id);
+      if (!row) return { kind: 'unknown' };
+      const same = row.state === state && row.expires_at > at.toISOString();
+      return { kind: same ? 'decided' : 'conflict', approval: approvalOf(row) };
+    });
+  }
+}
+
+/** The newest request of that kind that has not expired. */
+function findByRequest(
+  db: Kysely<Database>,
+  { device, requestDigest, at }: ApprovalRequest,
+): Promise<Selectable<ApprovalTable> | undefined> {
+  return db
+    .selectFrom('approval')
+    .selectAll()
+    .where('device', '=', device)
+    .where('request_digest', '=', requestDigest)
+    .where('expires_at', '>', at.toISOString())
+    .orderBy('first_seen', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+async function insertApproval(
+  transaction: Kysely<Database>,
+  request: ApprovalRequest,
+): Promise<Approval> {
+  const { at, requestId, device, publicKeyDigest } = request;
+  const now = at.toISOString();
+  const row = {
+    id: `req-${randomBytes(5).toString('hex')}`,
+    device,
+    request_digest: request.requestDigest,
+    public_key_digest: publicKeyDigest,
+    subject: request.subject,
+    names: JSON.stringify(request.names),
+    profile: request.profile,
+    source: request.source,
+    state: 'pending',
+    reason: null,
+    decided_by: null,
+    decided_at: null,
+    first_seen: now,
+    last_seen: now,
+    expires_at: request.expiresAt.toISOString(),
+  };
+  await transaction.insertInto('approval').values(row).execute();
+  const details = { device, publicKeyDigest };
+  const action = 'request.pending';
+  await audit(transaction, { at, actor: device, action, object: row.id, requestId, details });
+  return approvalOf(row);
+}
+
+function findById(
+  db: Kysely<Database>,
+  id: string,
+): Promise<Selectable<ApprovalTable> | undefined> {
+  return db.selectFrom('approval').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export interface ApprovalUse {
+  readonly id: string;
+  readonly device: string;
+  readonly now: string;
+}
+
+export async function isOpenApproval(
+  transaction: Kysely<Database>,
+  { id, device, now }: ApprovalUse,
+): Promise<boolean> {
+  const row = await transaction
+    .selectFrom('approval')
+    .select('id')
+    .where('id', '=', id)
+    .where('device', '=', device)
+    .where('state', '=', 'approved')
+    .where('expires_at', '>', now)
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** An approval serves one issuance: of racing requests, one changes the row. @returns false when it is used or gone */
+export async function useApproval(
+  transaction: Kysely<Database>,
+  { id, device, now }: ApprovalUse,
+): Promise<boolean> {
+  const row = await transaction
+    .updateTable('approval')
+    .set({ state: 'used' })
+    .where('id', '=', id)
+    .where('device', '=', device)
+    .where('state', '=', 'approved')
+    .where('expires_at', '>', now)
+    .returning('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** What a removed device asked for, and what was decided about it, is not its successor's. */
+export async function forgetApprovals(
+  transaction: Kysely<Database>,
+  device: string,
+  at: Date,
+): Promise<void> {
+  const expires_at = at.toISOString();
+  await transaction
+    .updateTable('approval')
+    .set({ expires_at })
+    .where('device', '=', device)
+    .where('expires_at', '>', expires_at)
+    .execute();
+}
+
+function approvalOf(row: Selectable<ApprovalTable>): Approval {
+  return {
+    id: row.id,
+    device: row.device,
+    requestDigest: row.request_digest,
+    publicKeyDigest: row.public_key_digest,
+    subject: row.subject,
+    names: JSON.parse(row.names),
+    profile: row.profile,
+    source: row.source,
+    state: row.state as ApprovalState,
+    firstSeen: new Date(row.first_seen),
+    lastSeen: new Date(row.last_seen),
+    expiresAt: new Date(row.expires_at),
+    ...(row.reason === null ? {} : { reason: row.reason }),
+    ...(row.decided_by === null ? {} : { decidedBy: row.decided_by }),
+    ...(row.decided_at === null ? {} : { decidedAt: new Date(row.decided_at) }),
+  };
+}
