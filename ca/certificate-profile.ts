@@ -56,6 +56,20 @@ export function deviceProfile(config: ProfileConfig, endpointArc = defaultEndpoi
   };
 }
 
+/**
+ * The profile of a registration authority (RFC 6402 section 2.10): it is a client that may speak for others. Given only to
+ * whom the registry names one.
+ */
+export function registrationAuthorityProfile(config: ProfileConfig): Profile {
+  return {
+    name: 'registration-authority',
+    validitySeconds: parseDuration(config.validity),
+    keyUsage: ['digitalSignature'],
+    extendedKeyUsage: ['clientAuth', 'cmcRA'],
+    ...noEndpoints,
+  };
+}
+
 const noEndpoints = { endpoints: 'none', endpointArc: defaultEndpointArc } as const;
 
 export const tlsServerProfile: Profile = {
@@ -63,6 +77,15 @@ export const tlsServerProfile: Profile = {
   validitySeconds: 397 * day,
   keyUsage: ['digitalSignature'],
   extendedKeyUsage: ['serverAuth'],
+  ...noEndpoints,
+};
+
+/** For the key that signs CMC answers and packages of generated keys, and no certificates (RFC 6402 section 2.10). */
+export const cmcResponderProfile: Profile = {
+  name: 'cmc-responder',
+  validitySeconds: 10 * 365 * day,
+  keyUsage: ['digitalSignature'],
+  extendedKeyUsage: ['cmcCA'],
   ...noEndpoints,
 };
 

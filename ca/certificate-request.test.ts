@@ -80,7 +80,6 @@ describe('published requests', () => {
     'rfc7030-A3-simpleenroll-csr.b64': /algorithm that is not accepted/,
     'rfc7030-A4-serverkeygen-csr.b64': /algorithm that is not accepted/,
     'rfc9148-A2-enroll-csr.hex': /not DNS, IP, URI or email/,
-    'rfc7894-otpChallenge.b64': /otpChallenge/,
     'rfc8295-CertificationRequest.b64': /not a PKCS#10/,
     'rfc7030-A2-csrattrs-response.b64': /not a PKCS#10/,
     'rfc7030-A3-simpleenroll-response.b64': /not a PKCS#10/,
@@ -281,14 +280,6 @@ describe('a malformed request is refused', () => {
   };
   for (const [what, [request, message]] of Object.entries(refused))
     test(what, () => refuses(request, 'malformed-request', message));
-
-  const proofs = {
-    otpChallenge: attribute('1.2.840.113549.1.9.16.2.56', text(tags.utf8String, '1')),
-    revocationChallenge: attribute('1.2.840.113549.1.9.16.2.57', text(tags.utf8String, '1')),
-  };
-  for (const [name, proof] of Object.entries(proofs))
-    test(`${name}, which nothing verifies`, () =>
-      refuses(forgeRequest({ attributes: [proof] }), 'malformed-request', new RegExp(name)));
 });
 
 async function refuses(request: Uint8Array, code: string, message: RegExp): Promise<void> {

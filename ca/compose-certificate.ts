@@ -4,8 +4,6 @@
  * concatenations, which matters when a fleet comes back after a power cut.
  */
 
-import { Null } from 'asn1js';
-import { AlgorithmIdentifier } from 'pkijs';
 import { keyIdentifierOf } from './certificate.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 import type { Profile } from './certificate-profile.ts';
@@ -16,7 +14,8 @@ import { authorityKeyIdentifier, subjectKeyIdentifier } from './extensions/key-i
 import { keyUsage } from './extensions/key-usage.ts';
 import { subjectAlternativeName } from './extensions/subject-alternative-name.ts';
 import { subjectInformationAccess, upstreamEndpoints } from './extensions/upstream-endpoints.ts';
-import { dotted } from './object-identifiers.ts';
+import { oid } from './object-identifiers.ts';
+import { pssAlgorithmIdentifier } from './rsassa-pss.ts';
 import type { CaSignatureAlgorithm } from './signer.ts';
 
 /** What a certificate says of the one who signs it. */
@@ -33,16 +32,31 @@ export interface Validity {
   readonly notAfter: Date;
 }
 
+const emptyName = encode(tags.sequence);
 const version3 = encode(0xa0, encode(tags.integer, Uint8Array.of(2)));
 
-/** AlgorithmIdentifier, DER: ECDSA without parameters (RFC 5758 section 3.2), RSA with NULL (RFC 4055 section 5). */
+const withoutParameters = {
+  'ecdsa-with-SHA256': 'ecdsa-with-SHA256',
+  'ecdsa-with-SHA384': 'ecdsa-with-SHA384',
+  Ed25519: 'ed25519',
+  'ML-DSA-44': 'id-ml-dsa-44',
+  'ML-DSA-65': 'id-ml-dsa-65',
+  'ML-DSA-87': 'id-ml-dsa-87',
+} as const;
+
+/**
+ * AlgorithmIdentifier, DER: RSA with NULL (RFC 4055 section 5), RSASSA-PSS with all that is not default (section 3.1);
+ * ECDSA (RFC 5758 section 3.2), Ed25519 (RFC 8410 section 3) and ML-DSA (RFC 9881 section 2) without parameters.
+ */
 export function signatureAlgorithmIdentifier(algorithm: CaSignatureAlgorithm): Uint8Array {
-  const identifier = new AlgorithmIdentifier(
-    algorithm === 'sha256WithRSAEncryption'
-      ? { algorithmId: dotted[algorithm], algorithmParams: new Null() }
-      : { algorithmId: dotted[algorithm] },
-  );
-  return new Uint8Array(identifier.toSchema().toBER());
+  switch (algorithm) {
+    case 'sha256WithRSAEncryption':
+      return encode(tags.sequence, oid[algorithm], encode(tags.null));
+    case 'RSASSA-PSS-SHA256':
+      return pssAlgorithmIdentifier('sha256');
+    default:
+      return encode(tags.sequence, oid[withoutParameters[algorithm]]);
+  }
 }
 
 /** Composes certificates of one profile under one issuer. */
@@ -77,7 +91,13 @@ export class CertificateComposer {
       tags.sequence,
       this.#constantExtensions,
       subjectKeyIdentifier(keyIdentifierOf(publicKey.subjectPublicKey)),
-      ...(subjectAltNames.length > 0 ? [subjectAlternativeName(subjectAltNames)] : []),
+      ...(subjectAltNames.length > 0
+        ? [
+            subjectAlternativeName(subjectAltNames, {
+              critical: subject.length === emptyName.length,
+            }),
+          ]
+        : []),
       this.#endpoints(endpoints),
     );
     return encode(

@@ -3,7 +3,7 @@
  * An intent is on record before its signature exists, so that no crash leaves a certificate nobody knows of.
  */
 
-import type { Credential } from './certificate-plan.ts';
+import type { Credential, LinkingProof } from './certificate-plan.ts';
 import type { IssuanceRefusalCode } from './refusal.ts';
 
 export interface Intent {
@@ -15,13 +15,18 @@ export interface Intent {
   readonly toBeSigned: Uint8Array;
   /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
   readonly publicKeyDigest: string;
+  /** As in the plan; a one-time password is spent on this one where there is one. */
+  readonly requestKeyDigest?: string;
   /** What a repeated request is recognised by: key, subject and names; hexadecimal. */
   readonly requestDigest: string;
   readonly profile: string;
   readonly subscriber?: string;
   readonly credential: Credential;
   /** As in the plan; goes to the audit log. */
-  readonly linking?: 'verified' | 'absent';
+  readonly linking?: LinkingProof;
+  readonly relayedBy?: string;
+  readonly approval?: string;
+  readonly revocationChallenge?: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly requestId: string;
@@ -55,6 +60,9 @@ export interface IssuanceRecord {
   readonly issuedAt?: Date;
   readonly revokedAt?: Date;
   readonly revocationReason?: RevocationReason;
+  readonly relayedBy?: string;
+  /** Concealed; see CertificatePlan. */
+  readonly revocationChallenge?: string;
 }
 
 export type IntentOutcome =

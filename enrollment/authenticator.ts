@@ -12,10 +12,12 @@ export interface Caller {
   readonly tenant: Tenant;
   readonly group: Group;
   readonly credential: Credential;
-  /** The TLS client certificate, where that was the proof. */
+  /** The device's certificate that was presented, or is to be renewed. */
   readonly certificate?: Certificate;
   /** Set when the one-time password is spent: the digest of the only key that may still use it. */
   readonly spentOn?: string;
+  /** The registration authority that asks in the device's place; it has been authenticated, not the device. */
+  readonly relayedBy?: Device;
 }
 
 /** Authenticated is not authorised: a known device may be barred. @throws Refusal device-blocked, tenant-suspended */

@@ -11,6 +11,7 @@ import { openFreshStores } from '../test/support/fresh-stores.ts';
 import { memoryLedger } from '../test/support/memory-ledger.ts';
 import { makePlan, makeSoftwareCa, type SoftwareCa } from '../test/support/software-ca.ts';
 import { CertificateAuthenticator } from './by-certificate.ts';
+import { defaultSettings } from './group-settings.ts';
 
 let ca: SoftwareCa;
 let stores: OpenStores;
@@ -66,10 +67,13 @@ describe('who is known by a certificate', () => {
 
   test('on the path of its group', async () => {
     const { certificate } = await issue({ subscriber: await newDevice() });
-    await authenticator.identify({ certificate, group: 'acme' });
-    await assert.rejects(authenticator.identify({ certificate, group: 'globex' }), unauthenticated);
+    await authenticator.identify({ certificate, group: groupOf('acme') });
+    const group = groupOf('globex');
+    await assert.rejects(authenticator.identify({ certificate, group }), unauthenticated);
   });
 });
+
+const groupOf = (label: string) => ({ label, tenant: 'acme', settings: defaultSettings });
 
 describe('who is not', () => {
   const rows: [what: string, certificate: () => Promise<Uint8Array>][] = [

@@ -3,14 +3,16 @@ import { sameBytes } from '../ca/der.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import { Refusal } from '../ca/refusal.ts';
 import { type Caller, requireActive } from './authenticator.ts';
+import type { Device } from './device.ts';
 import type { DeviceRegistry } from './device-registry.ts';
+import type { Group } from './group.ts';
 import { type EnrollmentRefusalCode, unauthenticated } from './refusal.ts';
 
 export interface CertificateCredentials {
   /** The TLS client certificate, DER. That the peer holds its key was proven in the handshake. */
   readonly certificate: Uint8Array;
-  /** Label of the group whose path was called. */
-  readonly group?: string;
+  /** The group whose path was called. */
+  readonly group?: Group;
 }
 
 /** Knows devices by a certificate of our own. Asked anew at every request: a connection outlives a revocation. */
@@ -30,7 +32,7 @@ export class CertificateAuthenticator {
   }
 
   /** @throws Refusal unauthenticated, certificate-revoked, device-blocked, tenant-suspended */
-  async identify({ certificate: der, group: label }: CertificateCredentials): Promise<Caller> {
+  async identify({ certificate: der, group: called }: CertificateCredentials): Promise<Caller> {
     const verdict = this.#validator.validate(der, new Date());
     if (!verdict.valid)
       throw unauthenticated(`The client certificate is refused: ${verdict.reason}.`);
@@ -48,8 +50,8 @@ export class CertificateAuthenticator {
       record.subscriber === undefined ? undefined : await this.#registry.find(record.subscriber);
     if (!known) throw unauthenticated(`The client certificate ${serialNumber} is no device's.`);
     const { device, tenant, group } = known;
-    if (label !== undefined && group.label !== label)
-      throw unauthenticated(`Device ${device.id} does not belong to the group ${label}.`);
+    if (called && !mayCall(device, called))
+      throw unauthenticated(`Device ${device.id} does not belong to the group ${called.label}.`);
     requireActive(device, tenant);
     return {
       device,
@@ -59,4 +61,9 @@ export class CertificateAuthenticator {
       credential: { kind: 'client-certificate', id: serialNumber },
     };
   }
+}
+
+/** A registration authority serves all groups of its tenant. */
+function mayCall({ role, tenant, group }: Device, called: Group): boolean {
+  return role === 'registration-authority' ? tenant === called.tenant : group === called.label;
 }

@@ -1,17 +1,20 @@
-import type { CertificateRequest } from '../ca/certificate-request.ts';
+import type { RequestContent } from '../ca/certificate-request.ts';
 import { Refusal } from '../ca/refusal.ts';
 import { type Caller, requireActive } from './authenticator.ts';
 import { hashOneTimePassword } from './one-time-password.ts';
-import type { AuthenticationAttempt, OneTimePasswordStore } from './one-time-password-store.ts';
+import type {
+  CountedAttempt,
+  OneTimePasswordStore,
+  PasswordOfDevice,
+} from './one-time-password-store.ts';
 import { TooManyFailures, unauthenticated } from './refusal.ts';
 
-/** What came in HTTP Basic (RFC 7617), and from where. */
-export interface PasswordCredentials {
-  readonly userName: string;
+/** Under which name a password came, in whatever form, and from where. */
+export type PasswordSender = Omit<CountedAttempt, 'at'>;
+
+/** What came in HTTP Basic (RFC 7617), or in the request itself. */
+export interface PasswordCredentials extends PasswordSender {
   readonly password: string;
-  readonly source: string;
-  readonly group?: string;
-  readonly requestId: string;
 }
 
 /** Knows devices by one-time password. The password is spent later, with the intent to issue. */
@@ -26,23 +29,15 @@ export class OneTimePasswordAuthenticator {
 
   /** @throws Refusal unauthenticated, too-many-failures, device-blocked, tenant-suspended */
   async identify(credentials: PasswordCredentials): Promise<Caller> {
-    const outcome = await this.#store.match(this.#attempt(credentials));
+    const passwordHash = hashOneTimePassword(credentials.password, this.#pepper);
+    const outcome = await this.#store.match({ ...attemptOf(credentials), passwordHash });
     switch (outcome.kind) {
       case 'paused':
         throw new TooManyFailures(outcome.retryAfter);
       case 'failed':
         throw unauthenticated(outcome.reason);
-      case 'matched': {
-        const { password, device, tenant, group } = outcome;
-        requireActive(device, tenant);
-        return {
-          device,
-          tenant,
-          group,
-          credential: { kind: 'one-time-password', id: password.id },
-          ...(password.publicKeyDigest ? { spentOn: password.publicKeyDigest } : {}),
-        };
-      }
+      case 'matched':
+        return callerBy(outcome);
     }
   }
 
@@ -51,23 +46,43 @@ export class OneTimePasswordAuthenticator {
    * request, well-formed or not, it is as good as unknown.
    * @throws Refusal unauthenticated, or whatever `read` throws
    */
-  async readRequest(
+  async readRequest<Content extends RequestContent>(
     caller: Caller,
-    credentials: PasswordCredentials,
-    read: () => Promise<CertificateRequest>,
-  ): Promise<CertificateRequest> {
+    sender: PasswordSender,
+    read: () => Promise<Content>,
+  ): Promise<Content> {
     if (caller.spentOn === undefined) return read();
     const request = await read().catch((error: unknown) => {
       if (error instanceof Refusal) return undefined;
       throw error;
     });
     if (request?.publicKeyDigest === caller.spentOn) return request;
-    const reason = `The one-time password ${caller.credential.id} is spent on another key.`;
-    await this.#store.recordFailure(this.#attempt(credentials), reason);
-    throw unauthenticated(reason);
+    return this.fail(
+      sender,
+      `The one-time password ${caller.credential.id} is spent on another key.`,
+    );
   }
 
-  #attempt({ password, ...rest }: PasswordCredentials): AuthenticationAttempt {
-    return { ...rest, passwordHash: hashOneTimePassword(password, this.#pepper), at: new Date() };
+  /** Counts a failure that shows after the password was found good. @throws Refusal unauthenticated */
+  async fail(sender: PasswordSender, reason: string): Promise<never> {
+    await this.#store.recordFailure(attemptOf(sender), reason);
+    throw unauthenticated(reason);
   }
+}
+
+/** The sender alone: what else was sent with the name is nobody else's affair. */
+export function attemptOf({ userName, source, group, requestId }: PasswordSender): CountedAttempt {
+  return { userName, source, ...(group ? { group } : {}), requestId, at: new Date() };
+}
+
+/** @throws Refusal device-blocked, tenant-suspended */
+export function callerBy({ password, device, tenant, group }: PasswordOfDevice): Caller {
+  requireActive(device, tenant);
+  return {
+    device,
+    tenant,
+    group,
+    credential: { kind: 'one-time-password', id: password.id },
+    ...(password.publicKeyDigest ? { spentOn: password.publicKeyDigest } : {}),
+  };
 }

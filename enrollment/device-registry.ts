@@ -1,4 +1,4 @@
-import type { Device } from './device.ts';
+import type { Device, DeviceRole } from './device.ts';
 import type { Group } from './group.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -9,6 +9,8 @@ export interface NewDevice {
   readonly group?: string;
   readonly serialNumber?: string;
   readonly names: readonly string[];
+  /** A device, when left out. */
+  readonly role?: DeviceRole;
 }
 
 export type Addition<T> =
@@ -29,9 +31,11 @@ export interface DeviceRegistry {
     by: string,
     at: Date,
   ): Promise<Device | undefined>;
+  /** @returns the device as it is now, or undefined if there is none */
+  setNames(id: string, names: readonly string[], by: string, at: Date): Promise<Device | undefined>;
   /**
-   * Takes the device out of the registry: its passwords and its certificates (cessationOfOperation) are revoked, so
-   * that a later device of the same name does not inherit them. @returns false if there is none
+   * Takes the device out of the registry: its passwords and its certificates (cessationOfOperation) are revoked and its
+   * approvals expire, so that a later device of the same name does not inherit them. @returns false if there is none
    */
   remove(id: string, by: string, at: Date): Promise<boolean>;
 }

@@ -1,5 +1,8 @@
 import { canonicalGeneralName } from '../ca/general-names.ts';
 
+export const deviceRoles = ['device', 'registration-authority'] as const;
+export type DeviceRole = (typeof deviceRoles)[number];
+
 /** A device as the registry knows it. */
 export interface Device {
   /** Its name everywhere: the CN of its certificates and the user name of its one-time passwords. */
@@ -12,6 +15,8 @@ export interface Device {
   /** Subject alternative names it may ask for, in canonical text such as `DNS:host.example`. */
   readonly names: readonly string[];
   readonly status: 'active' | 'blocked';
+  /** A registration authority may enroll the other devices of its tenant (RFC 7030 section 3.7). */
+  readonly role: DeviceRole;
 }
 
 /** No colon, since it would end the user name in HTTP Basic; 64 characters at most (RFC 5280 appendix A.1). */

@@ -66,10 +66,14 @@ const tables: Record<
       'serverkeygen',
       'csrattrs',
       'CACerts',
-      // RFC 8295 section 1.2 has further ones.
-      'crls',
-      'firmware',
+      // RFC 8295 section 1.5 has further ones.
+      'pal',
       'eecerts',
+      'crls',
+      'symmetrickeys',
+      'firmware',
+      'tamp',
+      'PAL',
     ],
   },
 };

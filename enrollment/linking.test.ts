@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import type { Challenges } from '../ca/certificate-request.ts';
-import type { Linking } from './group.ts';
+import type { Challenges } from '../ca/request-attributes.ts';
+import { defaultSettings, type Linking } from './group-settings.ts';
 import { requireLinking } from './linking.ts';
 
 const binding = randomBytes(32);
 const good = binding.toString('base64');
-const group = (linking: Linking) => ({ label: 'g', tenant: 't', linking });
+const group = (linking: Linking) => ({
+  label: 'g',
+  tenant: 't',
+  settings: { ...defaultSettings, linking },
+});
 const judge = (linking: Linking, challenges: Challenges, of: Uint8Array | undefined = binding) =>
-  requireLinking({ challenges }, group(linking), () => of);
+  requireLinking({ challenges }, { group: group(linking) }, () => of);
 
 describe('linking information', () => {
   const accepted: [linking: Linking, challenges: Challenges, proof: string][] = [
@@ -69,9 +73,12 @@ describe('linking information', () => {
 
   test('on a connection without channel binding is refused', () => {
     const challenges = { challengePassword: good };
-    assert.throws(() => requireLinking({ challenges }, group('optional'), () => undefined), {
-      code: 'linking-failed',
-    });
+    assert.throws(
+      () => requireLinking({ challenges }, { group: group('optional') }, () => undefined),
+      {
+        code: 'linking-failed',
+      },
+    );
   });
 
   test('that is refused for its absence says what is asked for', () => {

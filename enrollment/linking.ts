@@ -4,38 +4,42 @@
  */
 
 import { timingSafeEqual } from 'node:crypto';
-import type { CertificateRequest } from '../ca/certificate-request.ts';
+import type { LinkingProof } from '../ca/certificate-plan.ts';
+import type { RequestContent } from '../ca/certificate-request.ts';
 import { Refusal } from '../ca/refusal.ts';
+import type { Caller } from './authenticator.ts';
 import type { Group } from './group.ts';
 import type { EnrollmentRefusalCode } from './refusal.ts';
 
-/** What a request proves of its connection; for the log and the audit log. */
-export type LinkingProof = 'verified' | 'absent';
-
 /** Attributes that carry linking information: RFC 7030 section 3.5, and RFC 7894 section 3.3. */
-const carriers = ['challengePassword', 'estIdentityLinking'] as const;
+export const carriers = ['challengePassword', 'estIdentityLinking'] as const;
 
 /**
- * Verifies what is there: every carrier that a request has must hold the connection's channel binding, base64.
+ * Verifies what is there: every carrier that a request has must hold the connection's channel binding, base64. What a
+ * registration authority relays names the device's connection to the authority, and is waived (RFC 7030 section 3.7).
  * @param channelBindingOf tells the channel binding of the connection the request came by, or undefined where there is none;
  *   asked only when there is something to verify
  * @throws Refusal linking-required, linking-failed
  */
 export function requireLinking(
-  { challenges }: Pick<CertificateRequest, 'challenges'>,
-  group: Group,
+  { challenges }: Pick<RequestContent, 'challenges'>,
+  { group, relayedBy }: Pick<Caller, 'group' | 'relayedBy'>,
   channelBindingOf: () => Uint8Array | undefined,
 ): LinkingProof {
-  const present = carriers.filter((carrier) => challenges[carrier] !== undefined);
+  const present = carriers.filter(
+    (carrier) => challenges[carrier] !== undefined && !isPassword(carrier, group),
+  );
+  const required = group.settings.linking === 'required';
+  if (relayedBy) return required || present.length > 0 ? 'waived' : 'absent';
   if (present.length === 0) {
-    if (group.linking === 'required')
+    if (required)
       throw refused(
         'linking-required',
         'Linking of identity and proof of possession is required here: put the channel binding of this TLS connection into challengePassword or estIdentityLinking (RFC 7030 section 3.5).',
       );
     return 'absent';
   }
-  const channelBinding = group.linking === 'off' ? undefined : channelBindingOf();
+  const channelBinding = group.settings.linking === 'off' ? undefined : channelBindingOf();
   if (!channelBinding)
     throw refused(
       'linking-failed',
@@ -50,11 +54,20 @@ export function requireLinking(
   return 'verified';
 }
 
+function isPassword(carrier: (typeof carriers)[number], { settings }: Group): boolean {
+  return carrier === 'challengePassword' && settings.challengePassword === 'one-time-password';
+}
+
 function refused(
   code: Extract<EnrollmentRefusalCode, `linking-${string}`>,
   reason: string,
 ): Refusal<EnrollmentRefusalCode> {
   return new Refusal(code, reason);
+}
+
+/** Whether a text is the channel binding of a connection, base64. */
+export function holdsChannelBinding(text: string, channelBinding: Uint8Array | undefined): boolean {
+  return channelBinding !== undefined && isBinding(text, channelBinding);
 }
 
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;

@@ -3,17 +3,21 @@ import type { Group } from './group.ts';
 import type { OneTimePassword } from './one-time-password.ts';
 import type { Tenant } from './tenant.ts';
 
-export interface AuthenticationAttempt {
+/** An attempt to authenticate, as far as failures are counted by it. */
+export interface CountedAttempt {
   /** Device id, credential id, or empty for a password alone. */
   readonly userName: string;
-  /** See hashOneTimePassword. */
-  readonly passwordHash: string;
   /** Where it comes from: an IPv4 address, or an IPv6 /64 prefix. */
   readonly source: string;
   /** Label of the group whose path was called; a device of another group fails there. */
   readonly group?: string;
   readonly at: Date;
   readonly requestId: string;
+}
+
+export interface AuthenticationAttempt extends CountedAttempt {
+  /** See hashOneTimePassword. */
+  readonly passwordHash: string;
 }
 
 /** How many failures within the window lead to a pause. */
@@ -24,22 +28,48 @@ export interface FailureLimits {
   readonly windowSeconds: number;
 }
 
+/** A password with the device it is for. */
+export interface PasswordOfDevice {
+  readonly password: OneTimePassword;
+  readonly device: Device;
+  readonly tenant: Tenant;
+  readonly group: Group;
+}
+
 export type AttemptOutcome =
-  | {
-      readonly kind: 'matched';
-      readonly password: OneTimePassword;
-      readonly device: Device;
-      readonly tenant: Tenant;
-      readonly group: Group;
-    }
+  | ({ readonly kind: 'matched' } & PasswordOfDevice)
   /** The reason is for the log alone. */
   | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'paused'; readonly retryAfter: number };
+
+/** A password that a Digest response (RFC 7616) may have been made with. */
+export interface DigestCandidate extends PasswordOfDevice {
+  /** See DigestSecrets; absent when the group did not offer Digest when the password was made. */
+  readonly digestSecret?: Uint8Array;
+}
+
+export type DigestOutcome =
+  | { readonly kind: 'candidates'; readonly candidates: readonly DigestCandidate[] }
+  | { readonly kind: 'paused'; readonly retryAfter: number };
+
+/** A password that an identity proof of CMC may have been made with. */
+export interface SharedSecretCandidate extends PasswordOfDevice {
+  /** See CmcSecrets; absent when the group did not take passwords as shared secrets when it was made. */
+  readonly cmcSecret?: Uint8Array;
+}
+
+export type SharedSecretOutcome =
+  | { readonly kind: 'candidates'; readonly candidates: readonly SharedSecretCandidate[] }
   | { readonly kind: 'paused'; readonly retryAfter: number };
 
 export interface NewOneTimePassword {
   readonly id: string;
   readonly device: string;
   readonly passwordHash: string;
+  /** See DigestSecrets. */
+  readonly digestSecret?: Uint8Array;
+  /** See CmcSecrets. */
+  readonly cmcSecret?: Uint8Array;
   readonly createdAt: Date;
   readonly expiresAt: Date;
   readonly by: string;
@@ -56,6 +86,16 @@ export interface OneTimePasswordStore {
    * A failure is counted before the answer; a success writes nothing: the password is spent with the intent.
    */
   match(attempt: AuthenticationAttempt): Promise<AttemptOutcome>;
-  /** Counts a failure found after `match`: a spent password used with another key. */
-  recordFailure(attempt: AuthenticationAttempt, reason: string): Promise<void>;
+  /**
+   * Finds the passwords, unused or spent, not expired nor revoked, that the user name may mean; without one, all that
+   * have a digest secret. Nothing is counted: whether one of them was used is for the caller to see.
+   * @param limit no more than this many are looked for
+   */
+  findDigestCandidates(attempt: CountedAttempt, limit: number): Promise<DigestOutcome>;
+  /** The same for an identity proof of CMC, which always says whose password it was made with. */
+  findSharedSecrets(attempt: CountedAttempt, limit: number): Promise<SharedSecretOutcome>;
+  /** Seconds before an attempt is looked at, or undefined: for proofs that no password is behind. */
+  pauseOf(attempt: CountedAttempt): Promise<number | undefined>;
+  /** Counts a failure found by others: a spent password used with another key, a wrong Digest response. */
+  recordFailure(attempt: CountedAttempt, reason: string): Promise<void>;
 }

@@ -26,6 +26,7 @@ import {
 } from '../test/support/software-ca.ts';
 import type { Caller } from './authenticator.ts';
 import type { Device } from './device.ts';
+import { defaultSettings } from './group-settings.ts';
 import { decideEnrollment, decideReenrollment } from './policy.ts';
 
 const { utf8String, printableString, ia5String } = tags;
@@ -37,6 +38,7 @@ const registered: Device = {
   serialNumber: '42',
   names,
   status: 'active',
+  role: 'device',
 };
 const unnumbered: Device = {
   id: 'device-1',
@@ -44,6 +46,7 @@ const unnumbered: Device = {
   group: 'acme',
   names,
   status: 'active',
+  role: 'device',
 };
 const tenant = {
   id: 'acme',
@@ -66,7 +69,7 @@ function requestFor(subject: Uint8Array, subjectAltNames: string[] = []) {
 
 function callerOf(device: Device, certificate?: Certificate): Caller {
   const credential = { kind: 'one-time-password', id: 'otp-1' } as const;
-  const group = { label: device.group, tenant: device.tenant, linking: 'optional' } as const;
+  const group = { label: device.group, tenant: device.tenant, settings: defaultSettings };
   return { device, tenant, group, credential, ...(certificate ? { certificate } : {}) };
 }
 
@@ -75,6 +78,7 @@ const order = (request: CertificateRequest, caller: Caller) => ({
   caller,
   profile: devicesFor90Days,
   linking: 'absent' as const,
+  source: '192.0.2.1',
   requestId: 'request-1',
 });
 

@@ -4,12 +4,17 @@ import { Refusal } from '../ca/refusal.ts';
 export type EnrollmentRefusalCode =
   | 'unauthenticated'
   | 'identity-mismatch'
+  | 'request-incomplete'
   | 'linking-required'
   | 'linking-failed'
   | 'device-blocked'
   | 'tenant-suspended'
   | 'certificate-revoked'
-  | 'too-many-failures';
+  | 'too-many-failures'
+  | 'approval-pending'
+  | 'approval-rejected'
+  | 'unknown-certificate'
+  | 'revocation-not-permitted';
 
 /**
  * Who asks is not known. The reason is for the log alone: unknown, wrong, spent and expired look alike outside.
@@ -20,6 +25,13 @@ export function unauthenticated(reason: string): Refusal<EnrollmentRefusalCode> 
 
 export function identityMismatch(reason: string): Refusal<EnrollmentRefusalCode> {
   return new Refusal('identity-mismatch', reason);
+}
+
+/** The Digest response would do with a new nonce (RFC 7616 section 3.3, `stale`). */
+export class StaleNonce extends Refusal<EnrollmentRefusalCode> {
+  constructor(reason: string) {
+    super('unauthenticated', reason);
+  }
 }
 
 /** Too many failed authentications from one source or for one credential. */

@@ -3,7 +3,13 @@ import { oid } from '../object-identifiers.ts';
 import { encodeExtension } from './extension.ts';
 
 /** Bits of RFC 5280 section 4.2.1.3 that our profiles assert, by position. */
-const positions = { digitalSignature: 0, keyCertSign: 5, cRLSign: 6 } as const;
+const positions = {
+  digitalSignature: 0,
+  keyEncipherment: 2,
+  keyAgreement: 4,
+  keyCertSign: 5,
+  cRLSign: 6,
+} as const;
 export type KeyUsage = keyof typeof positions;
 
 /** keyUsage, critical (RFC 5280 section 4.2.1.3). Trailing zero bits are cut, as X.690 section 11.2.2 asks. */

@@ -1,9 +1,11 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import {
   checkDeviceId,
   checkNames,
   checkSerialNumber,
   type Device,
+  type DeviceRole,
+  deviceRoles,
 } from '../../enrollment/device.ts';
 import {
   chooseTenant,
@@ -31,6 +33,11 @@ export function deviceCommand(): Command {
       'a subject alternative name it may ask for: DNS:, IP:, URI: or email: (repeat)',
       collect,
     )
+    .addOption(
+      new Option('--role <role>', 'a registration authority may enroll the devices of its tenant')
+        .choices(deviceRoles)
+        .default('device'),
+    )
     .action(add);
   withJson(device.command('list'))
     .description('list devices')
@@ -38,6 +45,11 @@ export function deviceCommand(): Command {
     .option('--limit <n>', 'at most this many', '100')
     .action(list);
   withJson(device.command('show')).description('show a device').argument('<id>').action(show);
+  withJson(device.command('set-names'))
+    .description('replace the subject alternative names a device may ask for')
+    .argument('<id>')
+    .argument('[names...]', 'such as DNS:pump.example; none leaves it without any')
+    .action(setNames);
   withJson(device.command('block'))
     .description('refuse a device everything until it is unblocked')
     .argument('<id>')
@@ -58,6 +70,7 @@ interface AddOptions extends DataOption {
   readonly group?: string;
   readonly serialNumber?: string;
   readonly name?: string[];
+  readonly role: DeviceRole;
   readonly json?: true;
 }
 
@@ -68,6 +81,7 @@ async function add(id: string, options: AddOptions): Promise<void> {
     ...(group === undefined ? {} : { group }),
     ...(serialNumber === undefined ? {} : { serialNumber: checkSerialNumber(serialNumber) }),
     names: checkNames(name),
+    role: options.role,
   };
   const outcome = await withStores(options, async (stores) => {
     const own = group === undefined ? undefined : (await stores.tenants.groupOf(group))?.tenant;
@@ -133,6 +147,20 @@ async function setStatus(
   if (!device) throw notFound(`There is no device ${id}.`);
   if (options.json) printJson(device);
   else print(`Device ${id} is ${status}.`);
+}
+
+async function setNames(
+  id: string,
+  names: string[],
+  options: DataOption & { json?: true },
+): Promise<void> {
+  const checked = checkNames(names);
+  const device = await withStores(options, ({ devices }) =>
+    devices.setNames(id, checked, operator(), new Date()),
+  );
+  if (!device) throw notFound(`There is no device ${id}.`);
+  if (options.json) printJson(device);
+  else print(`Device ${id} may ask for ${device.names.join(', ') || 'no names'}.`);
 }
 
 async function remove(id: string, options: DataOption & { json?: true }): Promise<void> {

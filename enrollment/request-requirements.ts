@@ -1,0 +1,177 @@
+/**
+ * What a group insists on in every request, beyond what all requests have: one list, made from its settings and the
+ * profile, that /csrattrs announces and the policy enforces.
+ */
+
+import type { Profile } from '../ca/certificate-profile.ts';
+import type { CertificateRequest, RequestContent } from '../ca/certificate-request.ts';
+import type { CsrAttributes } from '../ca/csr-attributes.ts';
+import { readDer, sameBytes } from '../ca/der.ts';
+import { extendedKeyUsage } from '../ca/extensions/extended-key-usage.ts';
+import { keyUsage } from '../ca/extensions/key-usage.ts';
+import { oid } from '../ca/object-identifiers.ts';
+import { Refusal, type RequestRefusalCode } from '../ca/refusal.ts';
+import type { Group } from './group.ts';
+import { type GroupSettings, type RequestPart, requestParts } from './group-settings.ts';
+import { keyRequirements } from './key-requirements.ts';
+import { carriers as linkingAttributes } from './linking.ts';
+import type { EnrollmentRefusalCode } from './refusal.ts';
+import { nameAndNumber, type Requirement } from './requirement.ts';
+
+/**
+ * Holds a request to what its group announces.
+ * @throws Refusal unsupported-key where the key is not accepted, else request-incomplete; it names all that is missing or
+ *   wrong at once
+ */
+export function requireParts(request: CertificateRequest, group: Group, profile: Profile): void {
+  hold(request, requirementsOf(group.settings, profile), group);
+}
+
+/**
+ * The same without key and signature, which are there for the form only when the server makes the key (RFC 7030 section
+ * 4.4.1).
+ * @throws Refusal request-incomplete
+ */
+export function requireContent(request: RequestContent, group: Group, profile: Profile): void {
+  hold(request, contentRequirements(group.settings, profile), group);
+}
+
+function hold<Request extends RequestContent>(
+  request: Request,
+  requirements: readonly Requirement<Request>[],
+  { label }: Group,
+): void {
+  const unmet = requirements.flatMap((requirement) => {
+    const instead = requirement.instead(request);
+    return instead === undefined ? [] : [{ ...requirement, instead }];
+  });
+  if (unmet.length === 0) return;
+  const code = unmet.some(({ announces }) => announces.key)
+    ? 'unsupported-key'
+    : 'request-incomplete';
+  throw new Refusal<RequestRefusalCode | EnrollmentRefusalCode>(
+    code,
+    `The request does not have what /${label}/csrattrs announces. It must have ${unmet
+      .map(({ words, instead }) => `${words} (it has ${instead})`)
+      .join('; ')}.`,
+  );
+}
+
+/** The settings that say something about requests. */
+export type RequestSettings = Pick<
+  GroupSettings,
+  'linking' | 'keyTypes' | 'signatureHashes' | 'requestParts'
+>;
+
+/** What /csrattrs says of a group with these settings; undefined where that is nothing. */
+export function announcementOf(
+  settings: RequestSettings,
+  profile: Profile,
+): CsrAttributes | undefined {
+  const announced = [
+    // Enforced by linking.ts, which knows the connection. Both carriers, for older and newer clients (RFC 7894 section 4).
+    ...(settings.linking === 'required'
+      ? [{ attributes: linkingAttributes.map((type) => oid[type]) }]
+      : []),
+    ...requirementsOf(settings, profile).map(({ announces }) => announces),
+  ];
+  if (announced.length === 0) return undefined;
+  const key = announced.flatMap((each) => each.key ?? [])[0];
+  return {
+    attributes: announced.flatMap(({ attributes }) => attributes ?? []),
+    extensions: announced.flatMap(({ extensions }) => extensions ?? []),
+    subject: announced.flatMap(({ subject }) => subject ?? []),
+    signatures: announced.flatMap(({ signatures }) => signatures ?? []),
+    ...(key ? { key } : {}),
+  };
+}
+
+/** What every one of these groups insists on, for a caller who may be of any of them. */
+export function sharedSettings(groups: readonly Group[]): RequestSettings {
+  const all = groups.map(({ settings }) => settings);
+  const shared = <Word>(wordsOf: (settings: RequestSettings) => readonly Word[]): Word[] =>
+    [...new Set(all.flatMap(wordsOf))].filter((word) =>
+      all.every((settings) => wordsOf(settings).includes(word)),
+    );
+  const linked = all.length > 0 && all.every(({ linking }) => linking === 'required');
+  return {
+    linking: linked ? 'required' : 'optional',
+    keyTypes: shared(({ keyTypes }) => keyTypes),
+    signatureHashes: shared(({ signatureHashes }) => signatureHashes),
+    requestParts: shared((settings) => settings.requestParts),
+  };
+}
+
+function requirementsOf(settings: RequestSettings, profile: Profile): Requirement[] {
+  return [...keyRequirements(settings), ...contentRequirements(settings, profile)];
+}
+
+/** In one order and each once, whatever the operator wrote: no extension may be announced twice (RFC 9908 section 3.2). */
+function contentRequirements(
+  settings: Pick<RequestSettings, 'requestParts'>,
+  profile: Profile,
+): Requirement<RequestContent>[] {
+  return requestParts
+    .filter((part) => settings.requestParts.includes(part))
+    .map((part) => partRequirements[part](profile));
+}
+
+const partRequirements: Record<RequestPart, (profile: Profile) => Requirement<RequestContent>> = {
+  commonName: () => subjectRequirement('commonName'),
+  serialNumber: () => subjectRequirement('serialNumber'),
+  subjectAltName: () => ({
+    words: `the extension ${nameAndNumber('subjectAltName')} with at least one name`,
+    announces: { extensions: [{ type: oid.subjectAltName }] },
+    instead: (request) => (namesIn(request).subjectAltNames.length > 0 ? undefined : 'none'),
+  }),
+  keyUsage: ({ keyUsage: usages }) => extensionRequirement('keyUsage', usages, keyUsage(usages)),
+  extKeyUsage: ({ extendedKeyUsage: purposes }) =>
+    extensionRequirement('extKeyUsage', purposes, extendedKeyUsage(purposes)),
+  otpChallenge: () => challengeRequirement('otpChallenge'),
+  revocationChallenge: () => challengeRequirement('revocationChallenge'),
+};
+
+/** The names that the certificate is to have: changeSubjectName replaces all others (RFC 6402 section 2.8). */
+function namesIn(request: RequestContent) {
+  return request.subjectChange ?? request;
+}
+
+function subjectRequirement(type: 'commonName' | 'serialNumber'): Requirement<RequestContent> {
+  return {
+    words: `a ${nameAndNumber(type)} in its subject`,
+    announces: { subject: [oid[type]] },
+    instead: (request) =>
+      namesIn(request).subjectAttributes.some((attribute) => attribute.type === type)
+        ? undefined
+        : 'none',
+  };
+}
+
+/** @param extension with the value that the certificate will have */
+function extensionRequirement(
+  type: 'keyUsage' | 'extKeyUsage',
+  usages: readonly string[],
+  extension: Uint8Array,
+): Requirement<RequestContent> {
+  const expected = readDer(extension).children.at(-1)?.content ?? new Uint8Array();
+  return {
+    words: `the extension ${nameAndNumber(type)} with exactly ${usages.join(' and ')}`,
+    announces: { extensions: [{ type: oid[type], extension }] },
+    instead({ extensions }) {
+      const value = extensions.get(type);
+      if (!value) return 'none';
+      return sameBytes(value, expected) ? undefined : 'another value';
+    },
+  };
+}
+
+/** That the value is right is for others to verify. */
+function challengeRequirement(
+  type: 'otpChallenge' | 'revocationChallenge',
+): Requirement<RequestContent> {
+  return {
+    words: `the attribute ${nameAndNumber(type)} (RFC 7894)`,
+    announces: { attributes: [oid[type]] },
+    instead: ({ challenges }) => (challenges[type] === undefined ? 'none' : undefined),
+  };
+}
