@@ -5,10 +5,7 @@
 
 import { hash } from 'node:crypto';
 import type { Kysely } from 'kysely';
-import type {
-  AuthenticationAttempt,
-  FailureLimits,
-} from '../enrollment/one-time-password-store.ts';
+import type { CountedAttempt, FailureLimits } from '../enrollment/one-time-password-store.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
 
@@ -17,41 +14,46 @@ interface Bucket {
   readonly limit: number;
 }
 
-/** User names are hashed: what was typed into that field may be a password. */
-function bucketsOf({ userName, source }: AuthenticationAttempt, limits: FailureLimits): Bucket[] {
+/**
+ * User names are hashed: what was typed into that field may be a password. Without a user name the source alone counts:
+ * a counter for all who send none would let one of them pause the others.
+ */
+function bucketsOf({ userName, source }: CountedAttempt, limits: FailureLimits): Bucket[] {
+  const ofSource = { name: `source:${source}`, limit: limits.perSource };
+  if (userName === '') return [ofSource];
   const user = hash('sha256', userName, 'base64url').slice(0, 22);
   return [
-    { name: `credential+source:${user}:${source}`, limit: limits.perCredentialAndSource },
+    ofSource,
     { name: `credential:${user}`, limit: limits.perCredential },
-    { name: `source:${source}`, limit: limits.perSource },
+    { name: `credential+source:${user}:${source}`, limit: limits.perCredentialAndSource },
   ];
 }
 
 interface BucketNames {
-  readonly both: string | undefined;
-  readonly credential: string | undefined;
-  readonly source: string | undefined;
+  readonly source: string;
+  readonly credential: string;
+  readonly both: string;
   readonly now: string;
 }
 
-const openWindows = compiledQuery((db, { both, credential, source, now }: BucketNames) =>
+const openWindows = compiledQuery((db, { source, credential, both, now }: BucketNames) =>
   db
     .selectFrom('authentication_failure')
     .selectAll()
-    .where('bucket', 'in', [both ?? '', credential ?? '', source ?? ''])
+    .where('bucket', 'in', [source, credential, both])
     .where('window_ends', '>', now),
 );
 
 /** Seconds to wait, or undefined when the attempt may be looked at. */
 export async function pauseOf(
   db: Kysely<Database>,
-  attempt: AuthenticationAttempt,
+  attempt: CountedAttempt,
   limits: FailureLimits,
 ): Promise<number | undefined> {
   const buckets = bucketsOf(attempt, limits);
-  const [both, credential, source] = buckets.map(({ name }) => name);
+  const [source = '', credential = '', both = ''] = buckets.map(({ name }) => name);
   const now = attempt.at.toISOString();
-  const { rows } = await openWindows(db, { both, credential, source, now });
+  const { rows } = await openWindows(db, { source, credential, both, now });
   const waits = rows
     .filter((row) => row.failures >= (buckets.find(({ name }) => name === row.bucket)?.limit ?? 0))
     .map((row) => Date.parse(row.window_ends) - attempt.at.getTime());
@@ -61,7 +63,7 @@ export async function pauseOf(
 /** Adds one to each counter; a window that has ended begins anew. */
 export async function countFailure(
   transaction: Kysely<Database>,
-  attempt: AuthenticationAttempt,
+  attempt: CountedAttempt,
   limits: FailureLimits,
 ): Promise<void> {
   const now = attempt.at.toISOString();

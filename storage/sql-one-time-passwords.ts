@@ -1,11 +1,17 @@
-import type { Kysely } from 'kysely';
+import type { InferResult, Kysely } from 'kysely';
 import type { OneTimePassword } from '../enrollment/one-time-password.ts';
 import type {
   AttemptOutcome,
   AuthenticationAttempt,
+  CountedAttempt,
+  DigestCandidate,
+  DigestOutcome,
   FailureLimits,
   NewOneTimePassword,
   OneTimePasswordStore,
+  PasswordOfDevice,
+  SharedSecretCandidate,
+  SharedSecretOutcome,
 } from '../enrollment/one-time-password-store.ts';
 import { audit } from './audit-trail.ts';
 import { countFailure, pauseOf } from './authentication-failures.ts';
@@ -35,13 +41,16 @@ export class SqlOneTimePasswords implements OneTimePasswordStore {
 
   create(password: NewOneTimePassword): Promise<void> {
     return this.#transactions.write(async (transaction) => {
-      const { id, device, passwordHash, createdAt, expiresAt, by } = password;
+      const { id, device, passwordHash, digestSecret, cmcSecret, createdAt, expiresAt, by } =
+        password;
       await transaction
         .insertInto('one_time_password')
         .values({
           id,
           device,
           password_hash: passwordHash,
+          digest_secret: digestSecret ?? null,
+          cmc_secret: cmcSecret ?? null,
           state: 'unused',
           created_at: createdAt.toISOString(),
           expires_at: expiresAt.toISOString(),
@@ -100,7 +109,25 @@ export class SqlOneTimePasswords implements OneTimePasswordStore {
     return outcome;
   }
 
-  recordFailure(attempt: AuthenticationAttempt, reason: string): Promise<void> {
+  async findDigestCandidates(attempt: CountedAttempt, limit: number): Promise<DigestOutcome> {
+    const { read } = this.#transactions;
+    const retryAfter = await pauseOf(read, attempt, this.#limits);
+    if (retryAfter !== undefined) return { kind: 'paused', retryAfter };
+    return { kind: 'candidates', candidates: await digestCandidates(read, attempt, limit) };
+  }
+
+  async findSharedSecrets(attempt: CountedAttempt, limit: number): Promise<SharedSecretOutcome> {
+    const retryAfter = await this.pauseOf(attempt);
+    if (retryAfter !== undefined) return { kind: 'paused', retryAfter };
+    const { read } = this.#transactions;
+    return { kind: 'candidates', candidates: await sharedSecrets(read, attempt, limit) };
+  }
+
+  pauseOf(attempt: CountedAttempt): Promise<number | undefined> {
+    return pauseOf(this.#transactions.read, attempt, this.#limits);
+  }
+
+  recordFailure(attempt: CountedAttempt, reason: string): Promise<void> {
     return this.#transactions.write(async (transaction) => {
       await countFailure(transaction, attempt, this.#limits);
       await audit(transaction, {
@@ -115,8 +142,9 @@ export class SqlOneTimePasswords implements OneTimePasswordStore {
   }
 }
 
-const passwordByHash = compiledQuery((db, { passwordHash }: { passwordHash: string }) =>
-  db
+/** Passwords with their device, its tenant and its group. */
+function passwordsWithDevice(db: Kysely<Database>) {
+  return db
     .selectFrom('one_time_password')
     .innerJoin('device', 'device.id', 'one_time_password.device')
     .innerJoin('tenant', 'tenant.id', 'device.tenant')
@@ -128,12 +156,58 @@ const passwordByHash = compiledQuery((db, { passwordHash }: { passwordHash: stri
       'device.serial_number',
       'device.names',
       'device.status',
+      'device.role',
       'tenant.endpoints',
       'tenant.suspended',
-      'device_group.linking',
-    ])
-    .where('password_hash', '=', passwordHash),
+      'device_group.settings',
+    ]);
+}
+
+const passwordByHash = compiledQuery((db, { passwordHash }: { passwordHash: string }) =>
+  passwordsWithDevice(db).where('password_hash', '=', passwordHash),
 );
+
+/** Passwords, unused or spent, not expired nor revoked. */
+function livePasswords(db: Kysely<Database>, at: Date) {
+  return passwordsWithDevice(db)
+    .select(['one_time_password.digest_secret', 'one_time_password.cmc_secret'])
+    .where('one_time_password.state', '!=', 'revoked')
+    .where('one_time_password.expires_at', '>', at.toISOString());
+}
+
+function livePasswordsOf(db: Kysely<Database>, { userName, at }: CountedAttempt) {
+  return livePasswords(db, at).where(({ eb, or }) =>
+    or([eb('one_time_password.device', '=', userName), eb('one_time_password.id', '=', userName)]),
+  );
+}
+
+async function digestCandidates(
+  db: Kysely<Database>,
+  attempt: CountedAttempt,
+  limit: number,
+): Promise<DigestCandidate[]> {
+  const meant =
+    attempt.userName === ''
+      ? livePasswords(db, attempt.at).where('one_time_password.digest_secret', 'is not', null)
+      : livePasswordsOf(db, attempt);
+  const rows = await meant.limit(limit).execute();
+  return rows.map((row) => ({
+    ...ownerOf(row),
+    ...(row.digest_secret === null ? {} : { digestSecret: row.digest_secret }),
+  }));
+}
+
+async function sharedSecrets(
+  db: Kysely<Database>,
+  attempt: CountedAttempt,
+  limit: number,
+): Promise<SharedSecretCandidate[]> {
+  const rows = await livePasswordsOf(db, attempt).limit(limit).execute();
+  return rows.map((row) => ({
+    ...ownerOf(row),
+    ...(row.cmc_secret === null ? {} : { cmcSecret: row.cmc_secret }),
+  }));
+}
 
 /** One look-up by the hash whatever is wrong, so that no answer comes sooner than another. */
 async function findPassword(
@@ -143,8 +217,13 @@ async function findPassword(
   const [row] = (await passwordByHash(db, { passwordHash })).rows;
   const reason = failureOf(row, userName, group, at);
   if (!row || reason) return { kind: 'failed', reason: reason ?? 'unknown' };
+  return { kind: 'matched', ...ownerOf(row) };
+}
+
+function ownerOf(
+  row: InferResult<ReturnType<typeof passwordsWithDevice>>[number],
+): PasswordOfDevice {
   return {
-    kind: 'matched',
     password: oneTimePasswordOf(row),
     device: deviceOf({ ...row, id: row.device }),
     tenant: tenantOf({ ...row, id: row.tenant }),

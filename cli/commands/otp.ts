@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { parseDuration } from '../../ca/certificate-profile.ts';
+import { CmcSecrets } from '../../enrollment/cmc-secret.ts';
 import { checkDeviceId, type Device } from '../../enrollment/device.ts';
+import { DigestSecrets } from '../../enrollment/digest-secret.ts';
 import {
   hashOneTimePassword,
   makeCredentialId,
@@ -61,13 +63,21 @@ export async function createOneTimePassword(
   const expiresAt = new Date(now.getTime() + parseDuration(order.ttl) * 1000);
   const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
   const device = await findOrRegister(stores, checkDeviceId(order.device), order.tenant, now);
-  const { oneTimePasswords } = stores;
+  const { oneTimePasswords, tenants } = stores;
   const password = makeOneTimePassword();
   const credential = makeCredentialId();
+  const owner = { id: credential, device: device.id };
+  const settings = (await tenants.groupOf(device.group))?.settings;
   await oneTimePasswords.create({
     id: credential,
     device: device.id,
     passwordHash: hashOneTimePassword(password, pepper),
+    ...(settings?.passwordSchemes.includes('digest')
+      ? { digestSecret: new DigestSecrets(pepper).make(password, owner) }
+      : {}),
+    ...(settings?.cmcSharedSecret
+      ? { cmcSecret: new CmcSecrets(pepper).make(password, credential) }
+      : {}),
     createdAt: now,
     expiresAt,
     by: operator(),

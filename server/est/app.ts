@@ -2,8 +2,9 @@ import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
 import { logRequests } from '../request-log.ts';
+import { challengesFor } from './challenges.ts';
 import type { EstParts } from './exchange.ts';
-import { answerFor } from './refusals.ts';
+import { answerFor, asksForAuthentication } from './refusals.ts';
 import { estRouter } from './router.ts';
 
 /** The EST service as an express application; the listener is server/listener.ts. */
@@ -29,15 +30,23 @@ export function estApp(parts: EstParts, logger: Logger): Express {
     }),
   );
   app.use(estRouter(parts));
-  app.use(sendError(logger));
+  app.use(sendError(parts, logger));
   return app;
 }
 
-function sendError(logger: Logger): ErrorRequestHandler {
+function sendError(parts: EstParts, logger: Logger): ErrorRequestHandler {
   // Express knows an error handler by its four parameters.
-  return (error, request, response, _next) => {
-    const { requestId } = response.locals;
-    const { status, headers, body, fault } = answerFor(error, requestId);
+  return async (refused, request, response, _next) => {
+    const { requestId, group } = response.locals;
+    let error = refused;
+    let challenges: string[] = [];
+    if (asksForAuthentication(error))
+      try {
+        challenges = await challengesFor(parts, group, request.headers, error);
+      } catch (fault) {
+        error = fault;
+      }
+    const { status, headers, body, fault } = answerFor(error, requestId, challenges);
     if (fault) logger.error({ requestId, err: error }, 'fault');
     else Object.assign(response.locals.log, { refusal: error.code, reason: error.message });
     if (response.headersSent) {

@@ -5,77 +5,114 @@
 import { isIPv6 } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Request } from 'express';
+import type { Shown } from '../../enrollment/authentication-policy.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
 import type { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
-import type {
-  OneTimePasswordAuthenticator,
-  PasswordCredentials,
-} from '../../enrollment/by-one-time-password.ts';
+import type { PasswordSender } from '../../enrollment/by-one-time-password.ts';
+import type { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
+import type { Group } from '../../enrollment/group.ts';
 import { unauthenticated } from '../../enrollment/refusal.ts';
-import { refuse } from './refusals.ts';
+import { authenticateByHttp, type PasswordAuthenticators } from './http-password.ts';
 
-export interface Authenticators {
-  readonly oneTimePassword: OneTimePasswordAuthenticator;
+export interface Authenticators extends PasswordAuthenticators {
   readonly certificate: CertificateAuthenticator;
+  readonly sharedSecret: SharedSecretAuthenticator;
 }
 
-/** A caller and, where a password was the proof, what was sent. */
+/** A caller by good credentials; whether they are enough is for the authentication policy. */
 export interface Authenticated {
   readonly caller: Caller;
-  readonly password?: PasswordCredentials;
+  readonly shown: Shown;
+  /** Where a password was shown: what its later failures are counted by. */
+  readonly sender?: PasswordSender;
+}
+
+/** The group whose path was called, and the request's id. */
+interface Context {
+  readonly group?: Group;
+  readonly requestId: string;
 }
 
 /**
- * A password that is sent is the credential, whatever certificate the connection has: a device whose certificate has
- * run out is helped with a new password while it still presents the old certificate.
+ * For enrollment. A password that is sent is the credential, whatever certificate the connection has: a device whose
+ * certificate has run out is helped with a new password while it still presents the old certificate. The certificate is
+ * looked at besides where the group asks for both.
+ * @returns undefined when neither is there
  * @throws Refusal
  */
 export async function authenticate(
   request: Request,
   authenticators: Authenticators,
-  context: { group?: string; requestId: string },
+  context: Context,
+): Promise<Authenticated | undefined> {
+  const byPassword = await authenticateByPassword(request, authenticators, context);
+  const wanted = !byPassword || byPassword.caller.group.settings.credentials === 'both';
+  if (!wanted || !certificateOf(request)) return byPassword;
+  const holder = await authenticateByCertificate(request, authenticators, context.group);
+  return byPassword ? joined(byPassword, holder) : byCertificate(holder);
+}
+
+/**
+ * For re-enrollment, which is by the certificate to be renewed: no password stands in for it. One is looked at where the
+ * group asks for both.
+ * @throws Refusal
+ */
+export async function authenticateRenewal(
+  request: Request,
+  authenticators: Authenticators,
+  context: Context,
 ): Promise<Authenticated> {
-  const basic = readBasic(request);
-  if (basic) {
-    const password = { ...basic, ...context, source: sourceOf(request) };
-    return { caller: await authenticators.oneTimePassword.identify(password), password };
-  }
-  return { caller: await authenticateByCertificate(request, authenticators, context.group) };
+  const holder = await authenticateByCertificate(request, authenticators, context.group);
+  if (holder.group.settings.credentials !== 'both') return byCertificate(holder);
+  const byPassword = await authenticateByPassword(request, authenticators, context);
+  return byPassword ? joined(byPassword, holder) : byCertificate(holder);
+}
+
+async function authenticateByPassword(
+  request: Request,
+  authenticators: Authenticators,
+  { group, requestId }: Context,
+): Promise<Authenticated | undefined> {
+  const from = { source: sourceOf(request), requestId, ...(group ? { group: group.label } : {}) };
+  const password = await authenticateByHttp(request, authenticators, from);
+  if (!password) return undefined;
+  const { caller, scheme, sender } = password;
+  const passwords = [{ carrier: scheme, userName: sender.userName }];
+  return { caller, shown: { certificate: false, passwords }, sender };
 }
 
 /** The TLS client certificate alone counts. @throws Refusal */
 export function authenticateByCertificate(
   request: Request,
   { certificate: authenticator }: Authenticators,
-  group: string | undefined,
+  group: Group | undefined,
 ): Promise<Caller> {
-  const certificate = (request.socket as TLSSocket).getPeerX509Certificate?.()?.raw;
-  if (!certificate)
-    throw unauthenticated('The request has neither a client certificate nor a password.');
-  return authenticator.identify({ certificate, ...(group === undefined ? {} : { group }) });
+  const certificate = certificateOf(request);
+  if (!certificate) throw unauthenticated('The request has no client certificate.');
+  return authenticator.identify({ certificate, ...(group ? { group } : {}) });
 }
 
-const basicCredentials = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+function byCertificate(caller: Caller): Authenticated {
+  return { caller, shown: { certificate: true, passwords: [] } };
+}
 
-/** RFC 7617 section 2: the first colon ends the user name. @throws Refusal */
-function readBasic(request: Request): { userName: string; password: string } | undefined {
-  const { authorization } = request.headers;
-  if (authorization === undefined) return undefined;
-  if ((request.headersDistinct.authorization?.length ?? 0) > 1)
-    throw refuse('malformed-http', 'The request has more than one Authorization header.');
-  const [, encoded] = basicCredentials.exec(authorization) ?? [];
-  if (encoded === undefined)
-    throw unauthenticated('The Authorization header is not of the Basic scheme (RFC 7617).');
-  let text: string;
-  try {
-    text = utf8.decode(Buffer.from(encoded, 'base64'));
-  } catch {
-    throw unauthenticated('The Basic credentials are not UTF-8.');
-  }
-  const colon = text.indexOf(':');
-  if (colon < 0) throw unauthenticated('The Basic credentials have no colon.');
-  return { userName: text.slice(0, colon), password: text.slice(colon + 1) };
+/** The TLS client certificate, DER; nobody has judged it. */
+export function certificateOf({ socket }: Request): Buffer | undefined {
+  return (socket as TLSSocket).getPeerX509Certificate?.()?.raw;
+}
+
+/** The password is the credential that is spent; the certificate stands beside it. @throws Refusal unauthenticated */
+function joined(byPassword: Authenticated, { device, certificate }: Caller): Authenticated {
+  const { caller, shown } = byPassword;
+  if (caller.device.id !== device.id)
+    throw unauthenticated(
+      `The password is of device ${caller.device.id}, the client certificate of device ${device.id}.`,
+    );
+  return {
+    ...byPassword,
+    caller: { ...caller, ...(certificate ? { certificate } : {}) },
+    shown: { ...shown, certificate: true },
+  };
 }
 
 /** The address failures are counted by: IPv4 as it is, IPv6 by its /64, since a host has all of one to itself. */

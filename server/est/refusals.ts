@@ -6,6 +6,7 @@ import { OutsideCaValidity } from '../../ca/certificate-authority.ts';
 import type { IssuanceRefusalCode, RequestRefusalCode } from '../../ca/refusal.ts';
 import { Refusal } from '../../ca/refusal.ts';
 import { Unavailable } from '../../ca/unavailable.ts';
+import { ApprovalPending } from '../../enrollment/approvals.ts';
 import { type EnrollmentRefusalCode, TooManyFailures } from '../../enrollment/refusal.ts';
 
 export type WireRefusalCode =
@@ -14,8 +15,10 @@ export type WireRefusalCode =
   | 'unknown-path'
   | 'unknown-label'
   | 'method-not-allowed'
+  | 'not-acceptable'
   | 'too-large'
-  | 'unsupported-media-type';
+  | 'unsupported-media-type'
+  | 'possession-unproven';
 
 export type RefusalCode =
   | RequestRefusalCode
@@ -31,6 +34,7 @@ const statusOf: Record<RefusalCode, number> = {
   'malformed-http': 400,
   'linking-required': 400,
   'linking-failed': 400,
+  'request-incomplete': 400,
   unauthenticated: 401,
   'credential-spent': 401,
   'identity-mismatch': 403,
@@ -42,9 +46,17 @@ const statusOf: Record<RefusalCode, number> = {
   'unknown-path': 404,
   'unknown-label': 404,
   'method-not-allowed': 405,
+  'not-acceptable': 406,
   'too-large': 413,
   'unsupported-media-type': 415,
+  'possession-unproven': 400,
   'too-many-failures': 429,
+  'approval-pending': 202,
+  'approval-rejected': 403,
+  'approval-used': 403,
+  // Not 404, which would mean that /fullcmc is not there (RFC 7030 section 4.3.2).
+  'unknown-certificate': 400,
+  'revocation-not-permitted': 403,
 };
 
 export function refuse(code: WireRefusalCode, reason: string): Refusal<WireRefusalCode> {
@@ -54,25 +66,43 @@ export function refuse(code: WireRefusalCode, reason: string): Refusal<WireRefus
 /** What is sent for an error. A body is text/plain and says the reason (RFC 7030 section 4.2.3). */
 export interface ErrorAnswer {
   readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
   /** Empty with 401: Bouncy Castle's client fails on a body there. */
   readonly body: string;
   /** A fault is ours and is logged in full; a refusal is the caller's. */
   readonly fault: boolean;
 }
 
-export function answerFor(error: unknown, requestId: string): ErrorAnswer {
-  if (error instanceof Refusal && Object.hasOwn(statusOf, error.code)) {
-    const status = statusOf[error.code as RefusalCode];
-    if (status === 401)
-      return {
-        status,
-        headers: { 'WWW-Authenticate': 'Basic realm="EST"' },
-        body: '',
-        fault: false,
-      };
+function statusFor(error: unknown): number | undefined {
+  return error instanceof Refusal && Object.hasOwn(statusOf, error.code)
+    ? statusOf[error.code as RefusalCode]
+    : undefined;
+}
+
+/** Whether the answer is to say how one authenticates here. */
+export function asksForAuthentication(error: unknown): boolean {
+  return statusFor(error) === 401;
+}
+
+/**
+ * @param challenges for a 401. A 401 says that there is a way to authenticate by HTTP (RFC 9110 section 15.5.2); where no
+ * password is accepted there is none, and 403 is the answer.
+ */
+export function answerFor(
+  error: unknown,
+  requestId: string,
+  challenges: readonly string[],
+): ErrorAnswer {
+  const status = statusFor(error);
+  if (status === 401)
+    return challenges.length > 0
+      ? { status, headers: { 'WWW-Authenticate': challenges }, body: '', fault: false }
+      : { status: 403, headers: {}, body: sentence(certificateOnly, requestId), fault: false };
+  if (error instanceof Refusal && status !== undefined) {
     const headers: Record<string, string> =
-      error instanceof TooManyFailures ? { 'Retry-After': String(error.retryAfter) } : {};
+      error instanceof TooManyFailures || error instanceof ApprovalPending
+        ? { 'Retry-After': String(error.retryAfter) }
+        : {};
     return { status, headers, body: sentence(error.message, requestId), fault: false };
   }
   if (error instanceof Unavailable)
@@ -91,6 +121,9 @@ export function answerFor(error: unknown, requestId: string): ErrorAnswer {
       : 'The server failed to process the request.';
   return { status: 500, headers: {}, body: sentence(body, requestId), fault: true };
 }
+
+const certificateOnly =
+  'A valid client certificate of a device that is enrolled here is needed, and no password is accepted.';
 
 function sentence(reason: string, requestId: string): string {
   return `${reason} (request ${requestId})\n`;

@@ -12,15 +12,23 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import request from 'supertest';
 import { CertificateAuthority } from '../../ca/certificate-authority.ts';
-import { deviceProfile } from '../../ca/certificate-profile.ts';
+import { deviceProfile, registrationAuthorityProfile } from '../../ca/certificate-profile.ts';
 import { ClientCertificateValidator } from '../../ca/client-certificate.ts';
+import { CrlPublisher } from '../../ca/crl-publisher.ts';
 import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
+import { DigestAuthenticator } from '../../enrollment/by-digest.ts';
 import { OneTimePasswordAuthenticator } from '../../enrollment/by-one-time-password.ts';
+import { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
 import { hashOneTimePassword } from '../../enrollment/one-time-password.ts';
+import { PlatformKeyGenerator } from '../../enrollment/platform-key-generator.ts';
+import { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { certificateOf, makeKey } from '../../test/support/est-client.ts';
 import { makeSoftwareCa, type SoftwareCa } from '../../test/support/software-ca.ts';
 import { estApp } from './app.ts';
+import { PendTokens } from './cmc/pend-token.ts';
+import { PopChallenges } from './cmc/pop-challenge.ts';
+import { NonceMint } from './digest-nonce.ts';
 
 const est = '/.well-known/est';
 const pepper = Buffer.from('pepper');
@@ -45,21 +53,44 @@ before(async () => {
   await stores.tenants.add({ id: 'acme', endpoints: [], label: 'factory' }, 'test', now);
   await stores.tenants.add({ id: 'other', endpoints: [], label: 'other' }, 'test', now);
   await stores.devices.add({ id: 'device-1', tenant: 'acme', names: [] }, 'test', now);
-  const { ledger, devices, tenants, oneTimePasswords } = stores;
+  const { ledger, devices, tenants, oneTimePasswords, approvals } = stores;
+  const profile = { validity: '1d', endpoints: 'none' } as const;
   app = estApp(
     {
       authority: new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix: 1 }),
       chain: { root, issuing },
-      deviceProfile: deviceProfile({ validity: '1d', endpoints: 'none' }),
+      profiles: {
+        device: deviceProfile(profile),
+        'registration-authority': registrationAuthorityProfile(profile),
+      },
+      ledger,
+      crls: new CrlPublisher({
+        issuer: issuing,
+        signer,
+        store: stores.crls,
+        validitySeconds: 3600,
+        report: (error) => assert.fail(String(error)),
+      }),
+      devices,
       tenants,
+      approvals,
+      waiting: { retryAfter: 60, validity: 3600 },
+      revocationChallenges: new RevocationChallenges(pepper),
       authenticators: {
         oneTimePassword: new OneTimePasswordAuthenticator(oneTimePasswords, pepper),
+        digest: new DigestAuthenticator(oneTimePasswords, stores.digestNonces, pepper),
+        nonces: new NonceMint(pepper),
         certificate: new CertificateAuthenticator(
           new ClientCertificateValidator([issuing]),
           ledger,
           devices,
         ),
+        sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
       },
+      failures: oneTimePasswords,
+      popChallenges: new PopChallenges(pepper),
+      pendTokens: new PendTokens(pepper),
+      keyGenerators: { platform: new PlatformKeyGenerator() },
     },
     pino({ level: 'info' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
   );
@@ -127,6 +158,24 @@ describe('paths and methods', () => {
     ['get', '/constructor', 404],
     ['post', '/fullcmc', 404],
     ['post', '/serverkeygen', 404],
+    ['get', '/crls', 200],
+    ['head', '/crls', 200],
+    ['get', '/factory/crls', 200],
+    ['get', '/nolabel/crls', 404],
+    ['post', '/crls', 405],
+    ['post', '/pal', 405],
+    ['post', '/eecerts', 405],
+    // What RFC 8295 has besides is not served.
+    ['post', '/serverkeygen/return', 404],
+    ['post', '/factory/serverkeygen/return', 404],
+    ['get', '/symmetrickeys', 404],
+    ['post', '/symmetrickeys/return', 404],
+    ['get', '/firmware', 404],
+    ['post', '/firmware/return', 404],
+    ['get', '/tamp', 404],
+    ['post', '/tamp/return', 404],
+    ['get', '/factory/tamp', 404],
+    ['post', '/factory/tamp/return', 404],
     ['get', '/a/b/cacerts', 404],
     ['get', '/cacerts/', 404],
     ['get', '', 404],

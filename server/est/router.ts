@@ -5,11 +5,23 @@
 import { type Request, type Response, Router, raw } from 'express';
 import type { Group } from '../../enrollment/group.ts';
 import { distributeCaCertificates } from './ca-certificates.ts';
+import { distributeCrls } from './crls.ts';
 import { announceAttributes } from './csr-attributes.ts';
+import { distributeEeCertificates } from './ee-certificates.ts';
 import { simpleEnroll, simpleReenroll } from './enrollment.ts';
 import type { EstExchange, EstParts } from './exchange.ts';
+import { locatePackages } from './package-availability-list.ts';
 import { readEstPath } from './path.ts';
 import { refuse } from './refusals.ts';
+
+declare global {
+  namespace Express {
+    interface Locals {
+      /** That of the label; the challenge of a 401 is by it. */
+      group?: Group;
+    }
+  }
+}
 
 interface Operation {
   readonly method: 'GET' | 'POST';
@@ -18,12 +30,15 @@ interface Operation {
   does(exchange: EstExchange): Promise<void> | void;
 }
 
-/** RFC 7030 figure 5. */
+/** RFC 7030 figure 5, RFC 8295 section 1.5. */
 const operations: Readonly<Record<string, Operation>> = {
   cacerts: { method: 'GET', does: distributeCaCertificates },
   simpleenroll: { method: 'POST', reads: 'application/pkcs10', does: simpleEnroll },
   simplereenroll: { method: 'POST', reads: 'application/pkcs10', does: simpleReenroll },
   csrattrs: { method: 'GET', does: announceAttributes },
+  pal: { method: 'GET', does: locatePackages },
+  eecerts: { method: 'GET', does: distributeEeCertificates },
+  crls: { method: 'GET', does: distributeCrls },
 };
 
 const maxBody = 64 * 1024;
@@ -39,6 +54,7 @@ export function estRouter(parts: EstParts): Router {
       throw refuse('unknown-path', 'There is no EST operation at this path.');
     requireMethod(request, response, operation);
     const group = path.label === undefined ? undefined : await requireGroup(path.label, parts);
+    if (group) response.locals.group = group;
     if (operation.reads !== undefined) {
       requireMediaType(request, operation.reads);
       await readBody(request, response);
