@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { readVector, vectorNames } from '../test/support/vectors.ts';
 import {
   DerError,
+  elementsIn,
   encode,
   encodeBitString,
   encodeOid,
@@ -208,6 +209,32 @@ test('children and content are the octets they stand for', () => {
   );
   assert.equal(children[1]?.children[0]?.tag, tags.null);
   assert.equal(content.length, 7);
+});
+
+describe('a list is walked over', () => {
+  test('element by element, longer than readDer takes, without looking inside', () => {
+    const list = Buffer.concat(Array.from({ length: 5000 }, () => hex('3003 020105')));
+    const elements = [...elementsIn(list)];
+    assert.equal(elements.length, 5000);
+    for (const { tag, bytes, content } of elements) {
+      assert.equal(tag, tags.sequence);
+      assert.deepEqual([...bytes], [0x30, 3, 2, 1, 5]);
+      assert.deepEqual([...content], [2, 1, 5]);
+    }
+    assert.deepEqual([...elementsIn(new Uint8Array())], []);
+    assert.equal([...elementsIn(hex('3003 ffffff'))].length, 1);
+  });
+
+  const broken = { 'a length beyond the end': '0500 3003 0201', 'half a head': '0500 30' };
+  for (const [what, octets] of Object.entries({ ...broken, 'a padded length': '04810101' }))
+    test(`but not past ${what}`, () => {
+      assert.throws(() => [...elementsIn(hex(octets))], DerError);
+    });
+});
+
+test('an element whose length takes more than three octets is not written', () => {
+  assert.equal(encode(tags.octetString, new Uint8Array(0xffffff))[1], 0x83);
+  assert.throws(() => encode(tags.octetString, new Uint8Array(0x1000000)), RangeError);
 });
 
 describe('published examples', () => {

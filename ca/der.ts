@@ -94,6 +94,24 @@ function readLength(input: Uint8Array, at: number, limit: number): [number, numb
   return [length, at + 1 + octets];
 }
 
+/**
+ * Walks over the elements that stand one after another in `content`, without looking into them: for lists longer than
+ * `readDer` takes at once. What is yielded counts as read when `readDer` has taken its `bytes`.
+ * @throws DerError
+ */
+export function* elementsIn(
+  content: Uint8Array,
+): Generator<Pick<DerElement, 'tag' | 'bytes' | 'content'>> {
+  for (let at = 0; at < content.length; ) {
+    const tag = octetAt(content, at, content.length);
+    const [length, start] = readLength(content, at + 1, content.length);
+    const end = start + length;
+    if (end > content.length) throw new DerError('a length points beyond the end');
+    yield { tag, bytes: content.subarray(at, end), content: content.subarray(start, end) };
+    at = end;
+  }
+}
+
 const printable = /^[A-Za-z0-9 '()+,\-./:=?]*$/;
 const ia5 = /^[\x00-\x7f]*$/;
 const utcTime = /^\d{12}Z$/;
@@ -169,7 +187,9 @@ export function encode(tag: number, ...parts: readonly Uint8Array[]): Uint8Array
   if (length < 0x80) head.push(length);
   else if (length < 0x100) head.push(0x81, length);
   else if (length < 0x10000) head.push(0x82, length >> 8, length & 0xff);
-  else head.push(0x83, (length >> 16) & 0xff, (length >> 8) & 0xff, length & 0xff);
+  else if (length < 0x1000000)
+    head.push(0x83, (length >> 16) & 0xff, (length >> 8) & 0xff, length & 0xff);
+  else throw new RangeError(`An element of ${length} octets is larger than any structure here.`);
   const out = new Uint8Array(head.length + length);
   out.set(head);
   let at = head.length;
