@@ -96,10 +96,14 @@ function configurationText(tokens: string): string {
 /**
  * Makes the configuration that createSoftHsmToken wrote name its directory as it is now: SoftHSM takes absolute paths
  * only, and a data directory may have been moved, copied or mounted elsewhere.
+ * @param environment of the token; does nothing when it names a configuration somewhere else
  */
-export function relocateSoftHsmToken(directory: string): void {
+export function relocateSoftHsmToken(
+  directory: string,
+  environment: Readonly<Record<string, string>> = {},
+): void {
   const path = join(resolve(directory), configurationFile);
-  if (!existsSync(path)) return;
+  if (environment.SOFTHSM2_CONF !== path || !existsSync(path)) return;
   const text = readFileSync(path, 'utf8');
   const here = `directories.tokendir = ${join(resolve(directory), 'tokens')}`;
   const relocated = text.replace(/^directories\.tokendir\s*=.*$/m, () => here);

@@ -41,6 +41,7 @@ export interface Cryptoki {
   /** One value per type, in order; undefined for an attribute the object does not have or show. */
   attributes(session: Handle, object: Handle, types: readonly number[]): (Buffer | undefined)[];
   setAttributes(session: Handle, object: Handle, template: Template): void;
+  createObject(session: Handle, template: Template): Handle;
   destroyObject(session: Handle, object: Handle): void;
   generateKeyPair(
     session: Handle,
@@ -48,6 +49,7 @@ export interface Cryptoki {
     publicTemplate: Template,
     privateTemplate: Template,
   ): Promise<KeyPairHandles>;
+  wrapKey(session: Handle, mechanism: number, wrappingKey: Handle, key: Handle): Promise<Buffer>;
   /** C_SignInit and C_Sign, without leaving the event loop. */
   sign(session: Handle, mechanism: number, key: Handle, data: Buffer): Buffer;
   /** C_SignInit here, C_Sign on another thread. */
@@ -59,6 +61,9 @@ const { CKA_EXTRACTABLE, CKA_SIGN, CKA_VERIFY, CKA_DERIVE, CKA_DECRYPT, CKA_UNWR
 const { CKA_KEY_TYPE, CKA_EC_PARAMS, CKA_EC_POINT, CKA_MODULUS, CKA_MODULUS_BITS } = pkcs11js;
 const { CKA_PUBLIC_EXPONENT, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKK_RSA, CKK_EC } = pkcs11js;
 const { CKM_ECDSA, CKM_RSA_PKCS, CKM_EC_KEY_PAIR_GEN, CKM_RSA_PKCS_KEY_PAIR_GEN } = pkcs11js;
+const { CKA_VALUE, CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1 } = pkcs11js;
+const { CKA_EXPONENT_2, CKA_COEFFICIENT, CKA_WRAP, CKO_SECRET_KEY, CKK_AES } = pkcs11js;
+const { CKM_AES_KEY_WRAP_PAD } = pkcs11js;
 
 /** The PKCS#11 constants we use, by their names in the standard. */
 export const ck = {
@@ -88,10 +93,28 @@ export const ck = {
   CKM_RSA_PKCS,
   CKM_EC_KEY_PAIR_GEN,
   CKM_RSA_PKCS_KEY_PAIR_GEN,
+  CKA_VALUE,
+  CKA_PRIVATE_EXPONENT,
+  CKA_PRIME_1,
+  CKA_PRIME_2,
+  CKA_EXPONENT_1,
+  CKA_EXPONENT_2,
+  CKA_COEFFICIENT,
+  CKA_WRAP,
+  CKO_SECRET_KEY,
+  CKK_AES,
+  CKM_AES_KEY_WRAP_PAD,
+  /** PKCS#11 v3.0 mechanisms section 2.3.5, which pkcs11js does not name. */
+  CKM_EC_EDWARDS_KEY_PAIR_GEN: 0x1055,
+  /** PKCS#11 v3.0 mechanisms section 2.9.2. */
+  CKM_AES_KEY_WRAP_KWP: 0x210b,
 } as const;
 
 /** Room for the longest signature we ask for (RSA-4096 is 512 bytes). */
 const signatureRoom = 1024;
+
+/** Room for the longest wrapped key we ask for (RSA-4096 is 2384 bytes). */
+const wrappedKeyRoom = 4096;
 
 /** pkcs11js puts name and value of a CK_RV into the message, always as NAME:decimal. */
 const returnValue = /\bCKR_\w+:(\d+)/;
@@ -211,6 +234,12 @@ class Pkcs11jsCryptoki implements Cryptoki {
     );
   }
 
+  createObject(session: Handle, template: Template): Handle {
+    return calling('C_CreateObject', () =>
+      this.#native.C_CreateObject(session, asAttributes(template)),
+    );
+  }
+
   destroyObject(session: Handle, object: Handle): void {
     calling('C_DestroyObject', () => this.#native.C_DestroyObject(session, object));
   }
@@ -229,6 +258,23 @@ class Pkcs11jsCryptoki implements Cryptoki {
         asAttributes(privateTemplate),
       ),
     );
+  }
+
+  async wrapKey(
+    session: Handle,
+    mechanism: number,
+    wrappingKey: Handle,
+    key: Handle,
+  ): Promise<Buffer> {
+    const held = { data: key, room: Buffer.alloc(wrappedKeyRoom) };
+    inFlight.add(held);
+    try {
+      return await callingAsync('C_WrapKey', () =>
+        this.#native.C_WrapKeyAsync(session, { mechanism }, wrappingKey, key, held.room),
+      );
+    } finally {
+      inFlight.delete(held);
+    }
   }
 
   sign(session: Handle, mechanism: number, key: Handle, data: Buffer): Buffer {

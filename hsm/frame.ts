@@ -8,7 +8,7 @@ export const frameKind = {
   sign: 1,
   /** To the signer: the same, before all that wait. */
   signFirst: 2,
-  /** From the signer, on connection: SHA-256 of the SubjectPublicKeyInfo it signs for. */
+  /** From the signer, on connection: SHA-256 of the SubjectPublicKeyInfo of each key it lends. */
   hello: 3,
   /** From the signer: the signature. */
   signed: 4,
@@ -16,6 +16,12 @@ export const frameKind = {
   unavailable: 5,
   /** From the signer: why it will never sign this, in UTF-8. */
   refused: 6,
+  /** To the signer, once and before `sign`: the digest out of the hello of the key that is meant. */
+  bind: 7,
+  /** To the signer: make a key pair of the kind in the body, in ASCII. */
+  generate: 8,
+  /** From the signer: the key pair; see generated-key.ts. */
+  generated: 9,
 } as const;
 
 export interface Frame {
@@ -25,7 +31,7 @@ export interface Frame {
 }
 
 const headerBytes = 9;
-/** A digest, a signature or a sentence; whatever is longer is not ours. */
+/** A digest, a signature, a sentence or a key pair; whatever is longer is not ours. */
 export const maxBodyBytes = 4096;
 
 export function encodeFrame({ id, kind, body }: Frame): Buffer {
@@ -39,11 +45,20 @@ export function encodeFrame({ id, kind, body }: Frame): Buffer {
 
 /** Cuts a stream of bytes into frames. */
 export class FrameReader {
+  readonly #wipes: boolean;
   #rest: Buffer = Buffer.alloc(0);
+
+  /**
+   * @param content what frames carry; of a secret no copy is left in the pieces it came in, and the
+   *   caller overwrites the bodies
+   */
+  constructor(content: 'plain' | 'secret' = 'plain') {
+    this.#wipes = content === 'secret';
+  }
 
   /** @throws RangeError when a frame is too long; the stream is then lost */
   read(chunk: Buffer): Frame[] {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const bytes = this.#rest.length === 0 ? chunk : this.#join(chunk);
     const frames: Frame[] = [];
     let offset = 0;
     while (bytes.length - offset >= headerBytes) {
@@ -60,5 +75,11 @@ export class FrameReader {
     }
     this.#rest = bytes.subarray(offset);
     return frames;
+  }
+
+  #join(chunk: Buffer): Buffer {
+    const joined = Buffer.concat([this.#rest, chunk]);
+    if (this.#wipes) for (const piece of [this.#rest, chunk]) piece.fill(0);
+    return joined;
   }
 }

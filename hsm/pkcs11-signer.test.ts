@@ -8,42 +8,50 @@ import { fixtureToken, flipped, withFaults } from '../test/support/softhsm-fixtu
 import { createSoftHsmToken } from './create-softhsm-token.ts';
 import { type Cryptoki, ck } from './cryptoki.ts';
 import { generateKey } from './generate-key.ts';
-import { openToken } from './open-token.ts';
+import { openSigners } from './open-signers.ts';
+import { type OpenToken, openToken } from './open-token.ts';
 import { Pkcs11Fault, pkcs11Code } from './pkcs11-fault.ts';
-import {
-  openPkcs11Signer,
-  type Pkcs11Signer,
-  type Pkcs11SignerOptions,
-  type SignerKey,
-} from './pkcs11-signer.ts';
+import type { Pkcs11Signer } from './pkcs11-signer.ts';
 import { ecCurves, fromSpki, keyIdentifier } from './public-key.ts';
 import { signatureVerifies } from './signature-algorithm.ts';
 import type { TokenConfig } from './token-config.ts';
 import type { TokenFault } from './token-fault.ts';
+import type { TokenKey } from './token-key.ts';
 
 const fixture = fixtureToken();
 const { cryptoki } = fixture;
 after(() => fixture.remove());
 
-let opened: Pkcs11Signer | undefined;
+let opened: OpenToken | undefined;
 afterEach(() => {
   opened?.close();
   opened = undefined;
 });
 
-async function open(
-  config: TokenConfig,
-  key: SignerKey,
-  library: Cryptoki = cryptoki,
-  options: Pkcs11SignerOptions = {},
-): Promise<Pkcs11Signer> {
+interface OpenOptions {
+  readonly limits?: Partial<TokenConfig>;
+  readonly library?: Cryptoki;
+  readonly pinRefused?: string;
+  readonly onFault?: (fault: TokenFault) => void;
+}
+
+async function openAll(keys: TokenKey[], options: OpenOptions = {}): Promise<Pkcs11Signer[]> {
+  const { limits, library = cryptoki, pinRefused, onFault } = options;
+  const config = { ...fixture.config, ...limits };
   try {
-    opened = await openPkcs11Signer(library, config, key, options);
-    return opened;
+    opened = openToken(library, config, pinRefused === undefined ? {} : { pinRefused });
+    return await openSigners(opened, config, keys, onFault);
   } catch (error) {
+    opened = undefined;
     cryptoki.finalize();
     throw error;
   }
+}
+
+async function open(key: TokenKey, options: OpenOptions = {}): Promise<Pkcs11Signer> {
+  const [signer] = await openAll([key], options);
+  assert.ok(signer);
+  return signer;
 }
 
 async function assertSigns(signer: Pkcs11Signer, message = randomBytes(300)): Promise<void> {
@@ -72,18 +80,18 @@ const slow = (async: boolean): Partial<Cryptoki> =>
 
 for (const type of caKeyTypes) {
   test(`${type}: generated, protected, and 20 concurrent signatures verify`, async () => {
-    const { config, key } = await fixture.addKey(type, `key ${type}`);
-    const signer = await open(config, key);
+    const key = await fixture.addKey(type, `key ${type}`);
+    const signer = await open(key);
     await Promise.all(Array.from({ length: 20 }, () => assertSigns(signer)));
     const session = cryptoki.openSession(slotOf(), 'read-only');
-    const found = cryptoki.findObjects(session, [[ck.CKA_LABEL, config.key]], 9);
+    const found = cryptoki.findObjects(session, [[ck.CKA_LABEL, key.label]], 9);
     assert.equal(found.length, 2);
     for (const object of found) {
       const [id] = cryptoki.attributes(session, object, [ck.CKA_ID]);
       assert.deepEqual(id, keyIdentifier(key.publicKey));
     }
     const template = [
-      [ck.CKA_LABEL, config.key],
+      [ck.CKA_LABEL, key.label],
       [ck.CKA_TOKEN, true],
       [ck.CKA_PRIVATE, true],
       [ck.CKA_SENSITIVE, true],
@@ -99,12 +107,12 @@ for (const async of [false, true]) {
     const library = withFaults(cryptoki, slow(async));
 
     test('200 concurrent signatures verify', async () => {
-      const signer = await open(ec.config, ec.key, library);
+      const signer = await open(ec, { library });
       await Promise.all(Array.from({ length: 200 }, () => assertSigns(signer)));
     });
 
     test('all sessions closed: each recovers with one retry', async () => {
-      const signer = await open(ec.config, ec.key, library);
+      const signer = await open(ec, { library });
       cryptoki.closeAllSessions(slotOf());
       await Promise.all(Array.from({ length: 20 }, () => assertSigns(signer)));
     });
@@ -127,7 +135,7 @@ for (const async of [false, true]) {
           return (await slow(async).signAsync?.(...call)) ?? cryptoki.signAsync(...call);
         },
       });
-      const signer = await open(ec.config, ec.key, failing);
+      const signer = await open(ec, { library: failing });
       lost = true;
       await assert.rejects(signer.sign(randomBytes(9)), SignerUnavailable);
       assert.equal(tries, 2);
@@ -136,9 +144,9 @@ for (const async of [false, true]) {
 }
 
 test('a label is used once; two private keys of one label are refused', async () => {
-  const { config, key } = await fixture.addKey('P-256', 'twice');
+  const key = await fixture.addKey('P-256', 'twice');
   await assert.rejects(fixture.addKey('P-256', 'twice'), /already has an object/);
-  const token = openToken(cryptoki, config, { access: 'read-write' });
+  const token = openToken(cryptoki, fixture.config, { access: 'read-write' });
   await generateKey(token, 'other', 'P-256');
   const [other] = cryptoki.findObjects(
     token.session,
@@ -151,22 +159,28 @@ test('a label is used once; two private keys of one label are refused', async ()
   assert.ok(other);
   cryptoki.setAttributes(token.session, other, [[ck.CKA_LABEL, 'twice']]);
   token.close();
-  await assert.rejects(open(config, key), /several private keys labelled twice/);
+  await assert.rejects(open(key), /several private keys labelled twice/);
 });
 
 test('a missing key, another key and a key that can leave are refused', async () => {
-  const missing = open({ ...ec.config, key: 'none' }, ec.key);
-  await assert.rejects(missing, { kind: 'key', message: /no private key labelled none/ });
+  const missing = open({ ...ec, label: 'none' });
+  await assert.rejects(missing, {
+    kind: 'key',
+    message: /no private key labelled none \(key none, certificate ec\.pem\)/,
+  });
   const other = await fixture.addKey('P-256', 'stranger');
-  const mismatch = open(ec.config, other.key);
-  await assert.rejects(mismatch, { kind: 'key', message: /not the one in the CA certificate/ });
+  const mismatch = open({ ...ec, publicKey: other.publicKey });
+  await assert.rejects(mismatch, {
+    kind: 'key',
+    message: /not the one in the certificate \(key ec, certificate ec\.pem\)/,
+  });
   for (const [sensitive, extractable, sign, complaint] of [
     [true, true, true, /CKA_EXTRACTABLE/],
     [false, false, true, /CKA_SENSITIVE/],
     [true, false, false, /CKA_SIGN/],
   ] as const) {
     const label = `weak ${sensitive} ${extractable} ${sign}`;
-    const token = openToken(cryptoki, ec.config, { access: 'read-write' });
+    const token = openToken(cryptoki, fixture.config, { access: 'read-write' });
     await cryptoki.generateKeyPair(
       token.session,
       ck.CKM_EC_KEY_PAIR_GEN,
@@ -185,7 +199,7 @@ test('a missing key, another key and a key that can leave are refused', async ()
       ],
     );
     token.close();
-    await assert.rejects(open({ ...ec.config, key: label }, ec.key), { message: complaint });
+    await assert.rejects(open({ ...ec, label }), { message: complaint });
   }
 });
 
@@ -193,7 +207,7 @@ test('a flipped bit in a test signature stops the start', async () => {
   const flipping = withFaults(cryptoki, {
     signAsync: async (...call) => flipped(await cryptoki.signAsync(...call)),
   });
-  const starting = open(ec.config, ec.key, flipping);
+  const starting = open(ec, { library: flipping });
   await assert.rejects(starting, { kind: 'key', message: /does not verify/ });
 });
 
@@ -209,7 +223,7 @@ for (const name of ['CKR_PIN_INCORRECT', 'CKR_PIN_LOCKED']) {
       },
     });
     const { pinRefused } = fixture;
-    const start = () => open(ec.config, ec.key, library, { pinRefused });
+    const start = () => open(ec, { library, pinRefused });
     await assert.rejects(start(), (error: TokenFault) => {
       assert.equal(error.kind, 'credential');
       return !String(error.stack).includes(fixture.pin);
@@ -221,7 +235,7 @@ for (const name of ['CKR_PIN_INCORRECT', 'CKR_PIN_LOCKED']) {
     refusing = false;
     const faults: TokenFault[] = [];
     const onFault = (reported: TokenFault) => faults.push(reported);
-    const signer = await open(ec.config, ec.key, library, { onFault });
+    const signer = await open(ec, { library, onFault });
     assert.equal(logins, 2);
     refusing = true;
     cryptoki.closeAllSessions(slotOf());
@@ -256,7 +270,7 @@ test('a failing device is reported once; a request the token refuses is not', as
   });
   const faults: TokenFault[] = [];
   const onFault = (reported: TokenFault) => faults.push(reported);
-  const signer = await open(ec.config, ec.key, library, { onFault });
+  const signer = await open(ec, { library, onFault });
   broken = true;
   await assert.rejects(signer.sign(randomBytes(9)), Pkcs11Fault);
   assert.equal(faults.length, 0);
@@ -270,6 +284,36 @@ test('a failing device is reported once; a request the token refuses is not', as
   await assert.rejects(signer.signDigest(randomBytes(31)), RangeError);
 });
 
+test('several keys of one token: each signs by itself, and all fail with the token', async () => {
+  const keys = [ec, await fixture.addKey('P-384', 'second')];
+  let broken = false;
+  const fail = (): void => {
+    if (broken) throw fault('C_Sign', 'CKR_DEVICE_ERROR');
+  };
+  const library = withFaults(cryptoki, {
+    sign: (...call) => {
+      fail();
+      return cryptoki.sign(...call);
+    },
+    signAsync: async (...call) => {
+      fail();
+      return cryptoki.signAsync(...call);
+    },
+  });
+  const faults: TokenFault[] = [];
+  const onFault = (reported: TokenFault) => faults.push(reported);
+  const [first, second] = await openAll(keys, { library, onFault });
+  assert.ok(first && second);
+  await Promise.all([assertSigns(first), assertSigns(second), assertSigns(first)]);
+  assert.deepEqual([first.publicKey, second.publicKey], [ec.publicKey, keys[1]?.publicKey]);
+  broken = true;
+  await assert.rejects(first.sign(randomBytes(9)), SignerUnavailable);
+  broken = false;
+  assert.equal(second.available, false);
+  await assert.rejects(second.sign(randomBytes(9)), SignerUnavailable);
+  assert.equal(faults.length, 1);
+});
+
 test('a signature that does not come in time is a fault; those behind it are refused', async () => {
   let hung = false;
   const library = withFaults(cryptoki, {
@@ -280,8 +324,8 @@ test('a signature that does not come in time is a fault; those behind it are ref
   });
   const faults: TokenFault[] = [];
   const onFault = (reported: TokenFault) => faults.push(reported);
-  const config = { ...ec.config, deadline: 100, sessions: 1 };
-  const signer = await open(config, ec.key, library, { onFault });
+  const limits = { deadline: 100, sessions: 1 };
+  const signer = await open(ec, { limits, library, onFault });
   hung = true;
   const signing = Array.from({ length: 9 }, () => signer.sign(randomBytes(9)));
   const results = await Promise.allSettled(signing);
@@ -295,11 +339,11 @@ test('no token or several of the label, and several public halves, are refused',
   const twice = withFaults(cryptoki, {
     tokens: () => [...cryptoki.tokens(), ...cryptoki.tokens()],
   });
-  await assert.rejects(open(ec.config, ec.key, twice), /several tokens are labelled "test token"/);
-  const none = open({ ...ec.config, token: 'none' }, ec.key);
+  await assert.rejects(open(ec, { library: twice }), /several tokens are labelled "test token"/);
+  const none = open(ec, { limits: { token: 'none' } });
   await assert.rejects(none, { kind: 'module', message: /no token is labelled "none"/ });
-  const { config, key } = await fixture.addKey('P-256', 'doubled');
-  const token = openToken(cryptoki, config, { access: 'read-write' });
+  const key = await fixture.addKey('P-256', 'doubled');
+  const token = openToken(cryptoki, fixture.config, { access: 'read-write' });
   await generateKey(token, 'double', 'P-256');
   const [half] = cryptoki.findObjects(
     token.session,
@@ -312,7 +356,7 @@ test('no token or several of the label, and several public halves, are refused',
   assert.ok(half);
   cryptoki.setAttributes(token.session, half, [[ck.CKA_ID, keyIdentifier(key.publicKey)]]);
   token.close();
-  await assert.rejects(open(config, key), /several public keys/);
+  await assert.rejects(open(key), /several public keys/);
 });
 
 test('a marker that cannot be written does not hide that the PIN was refused', async () => {
@@ -323,7 +367,7 @@ test('a marker that cannot be written does not hide that the PIN was refused', a
       throw fault('C_Login', 'CKR_PIN_INCORRECT');
     },
   });
-  const start = open(ec.config, ec.key, library, { pinRefused: `${fixture.pinFile}/marker` });
+  const start = open(ec, { library, pinRefused: `${fixture.pinFile}/marker` });
   await assert.rejects(start, { kind: 'credential', message: /could not be written/ });
   assert.equal(logins, 1);
 });
@@ -331,7 +375,7 @@ test('a marker that cannot be written does not hide that the PIN was refused', a
 test('callers beyond the bound are turned away at once; an urgent one goes first', async () => {
   const order: string[] = [];
   const library = withFaults(cryptoki, slow(true));
-  const signer = await open({ ...ec.config, sessions: 1 }, ec.key, library);
+  const signer = await open(ec, { limits: { sessions: 1 }, library });
   const signing = Array.from({ length: 2100 }, (_, i) =>
     signer.sign(randomBytes(9)).then(
       () => order.push(`signed ${i}`),
@@ -369,8 +413,8 @@ test('a session that becomes free too late is no fault; a broken token is not as
   });
   const faults: TokenFault[] = [];
   const onFault = (reported: TokenFault) => faults.push(reported);
-  const config = { ...ec.config, deadline: 400, sessions: 1 };
-  const signer = await open(config, ec.key, library, { onFault });
+  const limits = { deadline: 400, sessions: 1 };
+  const signer = await open(ec, { limits, library, onFault });
   const all = () =>
     Promise.allSettled(Array.from({ length: 9 }, () => signer.sign(randomBytes(9))));
   delay = 150;

@@ -1,89 +1,19 @@
 /**
  * Signer over a key in a PKCS#11 token, in this process.
  */
-import type { KeyObject } from 'node:crypto';
-import { randomBytes } from 'node:crypto';
 import { type CaSignatureAlgorithm, type Signer, SignerUnavailable } from '../ca/signer.ts';
-import type { Cryptoki } from './cryptoki.ts';
-import { assertKeyProtected, findPrivateKey, findPublicHalf } from './find-key.ts';
-import { type OpenToken, type OpenTokenOptions, openToken } from './open-token.ts';
+import type { OpenToken } from './open-token.ts';
 import { pkcs11FaultClass } from './pkcs11-fault.ts';
-import { fromSpki } from './public-key.ts';
-import { type KeySession, SessionPool } from './session-pool.ts';
-import { algorithmParameters, digestFor, signatureVerifies } from './signature-algorithm.ts';
-import { type TokenConfig, tokenDefaults } from './token-config.ts';
+import type { KeySession, SessionPool } from './session-pool.ts';
+import { algorithmParameters, digestFor } from './signature-algorithm.ts';
 import { TokenFault } from './token-fault.ts';
+import type { SignerKey } from './token-key.ts';
 
-/** The key as the CA certificate describes it. */
-export interface SignerKey {
-  /** SubjectPublicKeyInfo, DER. */
-  readonly publicKey: Uint8Array;
-  readonly algorithm: CaSignatureAlgorithm;
-}
-
-export interface Pkcs11SignerOptions extends OpenTokenOptions {
+export interface Pkcs11SignerOptions {
+  /** Milliseconds one signature may take. */
+  readonly deadline: number;
   /** Told once, when only another process can use the token again. */
-  readonly onFault?: (fault: TokenFault) => void;
-}
-
-/**
- * Opens the token and proves that its key is the expected one before anything is signed with it:
- * one private key of that label, protected, its public half equal to the certificate's, and a
- * test signature that verifies.
- * @throws TokenFault; Pkcs11Fault
- */
-export async function openPkcs11Signer(
-  cryptoki: Cryptoki,
-  config: TokenConfig,
-  key: SignerKey,
-  options: Pkcs11SignerOptions = {},
-): Promise<Pkcs11Signer> {
-  const token = openToken(cryptoki, config, options);
-  assertKeyIsExpected(token, config.key, key);
-  const deadline = config.deadline ?? tokenDefaults.deadline;
-  const sessions = config.sessions ?? tokenDefaults.sessions;
-  const pool = new SessionPool(token, { key: config.key, sessions, deadline });
-  const signer = new Pkcs11Signer(token, pool, key, deadline, options.onFault);
-  signer.expectDuration(await assertTestSignatures(signer, fromSpki(key.publicKey)));
-  return signer;
-}
-
-/** Bytes for a signature that proves the key works. They can be no certificate: not DER. */
-export function testMessage(): Buffer {
-  return Buffer.from(`Bestow test signature ${randomBytes(16).toString('hex')}`);
-}
-
-function assertKeyIsExpected(token: OpenToken, label: string, key: SignerKey): void {
-  const privateKey = findPrivateKey(token, token.session, label);
-  assertKeyProtected(token.cryptoki, token.session, privateKey);
-  const publicHalf = findPublicHalf(token, token.session, privateKey);
-  if (publicHalf !== undefined && !publicHalf.equals(key.publicKey)) {
-    throw new TokenFault(
-      'key',
-      `the public key of ${label} in token ${token.label} is not the one in the CA certificate`,
-    );
-  }
-}
-
-/** Enough for the fastest of them to tell how fast the token is. */
-const testSignatures = 5;
-
-/** @returns milliseconds the fastest test signature took */
-async function assertTestSignatures(signer: Pkcs11Signer, publicKey: KeyObject): Promise<number> {
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < testSignatures; i += 1) {
-    const message = testMessage();
-    const start = performance.now();
-    const signature = await signer.sign(message);
-    fastest = Math.min(fastest, performance.now() - start);
-    if (!signatureVerifies(signer.algorithm, publicKey, message, signature)) {
-      throw new TokenFault(
-        'key',
-        'a test signature of the token does not verify with the public key of the CA certificate',
-      );
-    }
-  }
-  return fastest;
+  readonly onFault: (fault: TokenFault) => void;
 }
 
 /**
@@ -98,7 +28,7 @@ export class Pkcs11Signer implements Signer {
   readonly #token: OpenToken;
   readonly #pool: SessionPool;
   readonly #deadline: number;
-  readonly #onFault: ((fault: TokenFault) => void) | undefined;
+  readonly #onFault: (fault: TokenFault) => void;
   /** Milliseconds per signature, smoothed; once it is above inlineBelow it stays there. */
   #duration = Number.POSITIVE_INFINITY;
   #fault: TokenFault | undefined;
@@ -107,8 +37,7 @@ export class Pkcs11Signer implements Signer {
     token: OpenToken,
     pool: SessionPool,
     key: SignerKey,
-    deadline: number,
-    onFault?: (fault: TokenFault) => void,
+    { deadline, onFault }: Pkcs11SignerOptions,
   ) {
     this.publicKey = key.publicKey;
     this.algorithm = key.algorithm;
@@ -148,9 +77,11 @@ export class Pkcs11Signer implements Signer {
     this.#duration = duration;
   }
 
-  /** Closes the token; see OpenToken.close. */
-  close(): void {
-    this.#token.close();
+  /** Refuses whatever comes from now on: the token has failed, for this key or another one. */
+  fail(fault: TokenFault): void {
+    if (this.#fault !== undefined) return;
+    this.#fault = fault;
+    this.#pool.break(unavailable(fault));
   }
 
   #signOnce({ session, key }: KeySession, data: Buffer): Buffer | Promise<Buffer> {
@@ -183,16 +114,18 @@ export class Pkcs11Signer implements Signer {
   #asUnavailable(error: unknown): unknown {
     const isModule = pkcs11FaultClass(error) === 'module';
     if (!isModule && !(error instanceof TokenFault)) return error;
+    const fault = this.#fault ?? asTokenFault(error);
     if (this.#fault === undefined) {
-      this.#fault =
-        error instanceof TokenFault
-          ? error
-          : new TokenFault('module', `the token failed: ${String(error)}`, { cause: error });
-      this.#pool.break(unavailable(this.#fault));
-      this.#onFault?.(this.#fault);
+      this.fail(fault);
+      this.#onFault(fault);
     }
-    return unavailable(this.#fault);
+    return unavailable(fault);
   }
+}
+
+function asTokenFault(error: unknown): TokenFault {
+  if (error instanceof TokenFault) return error;
+  return new TokenFault('module', `the token failed: ${String(error)}`, { cause: error });
 }
 
 const unavailable = (fault: TokenFault): SignerUnavailable =>

@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { assertPinNotRefused, recordPinRefusal } from './pin-refused.ts';
 import { readPin } from './read-pin.ts';
 import { checkTokenConfig, type TokenConfig } from './token-config.ts';
+import { type TokenKey, tokenKeyProblems } from './token-key.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'bestow-pin-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -56,8 +57,23 @@ test('a marker refuses the PIN until its file is written anew', () => {
 });
 
 test('the configuration is checked in sentences', () => {
-  const good: TokenConfig = { module: '/m.so', token: 't', key: 'k', pin: { env: 'P' } };
+  const good: TokenConfig = { module: '/m.so', token: 't', pin: { env: 'P' } };
   assert.deepEqual(checkTokenConfig(good), []);
-  const bad = { module: 'm', token: 'x'.repeat(33), key: '', pin: { file: '' }, sessions: 0 };
-  assert.equal(checkTokenConfig(bad).length, 5);
+  const bad = { module: 'm', token: 'x'.repeat(33), pin: { file: '' }, sessions: 0 };
+  assert.equal(checkTokenConfig(bad).length, 4);
+});
+
+test('a list of keys to lend names each key and each certificate once', () => {
+  const key = (label: string, octet: number): TokenKey => ({
+    label,
+    certificate: `${label || 'no-label'}.pem`,
+    publicKey: Uint8Array.of(octet),
+    algorithm: 'ecdsa-with-SHA256',
+  });
+  assert.deepEqual(tokenKeyProblems([key('issuing', 1), key('cmc', 2)]), []);
+  const problems = (...keys: TokenKey[]) => tokenKeyProblems(keys).join();
+  assert.match(problems(), /must be a key/);
+  assert.match(problems(key('', 1)), /no-label\.pem must have a label/);
+  assert.match(problems(key('a', 1), { ...key('a', 2), certificate: 'b.pem' }), /same key a/);
+  assert.match(problems(key('a', 1), key('b', 1)), /a\.pem and b\.pem are over the same public/);
 });

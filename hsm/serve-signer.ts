@@ -1,18 +1,27 @@
 /**
- * Lends a signer to other processes over a Unix domain socket.
+ * Lends the keys of a token to other processes over a Unix domain socket.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { SignerUnavailable } from '../ca/signer.ts';
+import { type KeyKind, keyKinds } from '../ca/key-kinds.ts';
+import { Unavailable } from '../ca/unavailable.ts';
 import { encodeFrame, type Frame, FrameReader, frameKind } from './frame.ts';
+import { encodeGeneratedKey, type GeneratedKey } from './generated-key.ts';
 
-/** What is lent: Pkcs11Signer, in practice. */
+/** Pkcs11Signer, in practice. */
 export interface DigestSigner {
   /** SubjectPublicKeyInfo, DER. */
   readonly publicKey: Uint8Array;
   signDigest(digest: Buffer, urgent: boolean): Promise<Buffer>;
+}
+
+/** What is lent. */
+export interface Lent {
+  readonly signers: readonly DigestSigner[];
+  /** Pkcs11KeyGenerator, in practice. */
+  readonly generator: { generate(kind: KeyKind): Promise<GeneratedKey> };
 }
 
 export interface SignerServer {
@@ -24,10 +33,10 @@ export interface SignerServer {
  * @param socketPath in a directory that only its owner may enter, which is all the access
  *   control there is; a socket left over by a dead process is replaced
  */
-export async function serveSigner(signer: DigestSigner, socketPath: string): Promise<SignerServer> {
+export async function serveSigner(lent: Lent, socketPath: string): Promise<SignerServer> {
   const connections = new Set<Connection>();
   const server = createServer((socket) => {
-    const connection = new Connection(signer, socket);
+    const connection = new Connection(lent, socket);
     connections.add(connection);
     socket.once('close', () => connections.delete(connection));
   });
@@ -42,24 +51,42 @@ export async function serveSigner(signer: DigestSigner, socketPath: string): Pro
   };
 }
 
-/** What a client needs to know that it reached the signer of the key it means. */
-export function helloBody(publicKey: Uint8Array): Buffer {
-  return createHash('sha256').update(publicKey).digest();
+const digestBytes = 32;
+
+/** SHA-256 of a SubjectPublicKeyInfo: how a key is named on the socket. */
+export function keyDigest(publicKey: Uint8Array): Buffer {
+  return hash('sha256', publicKey, 'buffer');
 }
 
+/** What a client needs to know that it reached the signer of the key it means. */
+export function helloBody(publicKeys: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(publicKeys.map(keyDigest));
+}
+
+/** Whether the key of that digest is among those a hello names. */
+export function helloNames(body: Buffer, digest: Buffer): boolean {
+  for (let at = 0; at < body.length; at += digestBytes) {
+    if (body.subarray(at, at + digestBytes).equals(digest)) return true;
+  }
+  return false;
+}
+
+/** Speaks for one key at most: the one it was bound to by its client. */
 class Connection {
-  readonly #signer: DigestSigner;
+  readonly #lent: Lent;
   readonly #socket: Socket;
   readonly #reader = new FrameReader();
   readonly #pending = new Set<Promise<void>>();
+  #signer: DigestSigner | undefined;
 
-  constructor(signer: DigestSigner, socket: Socket) {
-    this.#signer = signer;
+  constructor(lent: Lent, socket: Socket) {
+    this.#lent = lent;
     this.#socket = socket;
     socket.on('data', (chunk) => this.#receive(chunk));
     // A client that went away is its own affair; 'close' follows and drops the connection.
     socket.on('error', () => socket.destroy());
-    this.#send({ id: 0, kind: frameKind.hello, body: helloBody(signer.publicKey) });
+    const body = helloBody(lent.signers.map(({ publicKey }) => publicKey));
+    this.#send({ id: 0, kind: frameKind.hello, body });
   }
 
   async drain(): Promise<void> {
@@ -77,29 +104,49 @@ class Connection {
     }
   }
 
+  /** @throws RangeError for what no client of ours says */
   #accept(frame: Frame): void {
-    if (frame.kind !== frameKind.sign && frame.kind !== frameKind.signFirst) {
-      this.#socket.destroy();
-      return;
-    }
-    const answering = this.#answer(frame);
-    this.#pending.add(answering);
-    answering.finally(() => this.#pending.delete(answering));
+    const { kind, body } = frame;
+    if (kind === frameKind.bind) this.#bind(body);
+    else if (kind === frameKind.generate) this.#answer(frame, this.#generate(frame));
+    else if (this.#signer && (kind === frameKind.sign || kind === frameKind.signFirst))
+      this.#answer(frame, this.#sign(frame, this.#signer));
+    else throw new RangeError(`a frame of kind ${kind} does not belong here`);
   }
 
-  async #answer({ id, kind, body }: Frame): Promise<void> {
-    try {
-      const signature = await this.#signer.signDigest(body, kind === frameKind.signFirst);
-      this.#send({ id, kind: frameKind.signed, body: signature });
-    } catch (error) {
-      const isPassing = error instanceof SignerUnavailable;
+  #bind(digest: Buffer): void {
+    const signer = this.#lent.signers.find(({ publicKey }) => keyDigest(publicKey).equals(digest));
+    if (!signer || this.#signer) throw new RangeError('a connection is for one key that is lent');
+    this.#signer = signer;
+  }
+
+  async #sign({ id, kind, body }: Frame, signer: DigestSigner): Promise<void> {
+    const signature = await signer.signDigest(body, kind === frameKind.signFirst);
+    this.#send({ id, kind: frameKind.signed, body: signature });
+  }
+
+  async #generate({ id, body }: Frame): Promise<void> {
+    const kind = keyKinds.find((known) => known === body.toString('latin1'));
+    if (!kind) throw new RangeError('it makes no key of that kind');
+    const key = await this.#lent.generator.generate(kind);
+    const answer = encodeGeneratedKey(key);
+    const frame = encodeFrame({ id, kind: frameKind.generated, body: answer });
+    const wipe = (): void => {
+      for (const copy of [key.privateKeyInfo, answer, frame]) copy.fill(0);
+    };
+    if (this.#socket.writable) this.#socket.write(frame, wipe);
+    else wipe();
+  }
+
+  /** Keeps the answer among the pending until it is written, and answers a failure. */
+  #answer({ id }: Frame, working: Promise<void>): void {
+    const answering = working.catch((error: unknown) => {
+      const kind = error instanceof Unavailable ? frameKind.unavailable : frameKind.refused;
       const sentence = Buffer.from(error instanceof Error ? error.message : String(error));
-      this.#send({
-        id,
-        kind: isPassing ? frameKind.unavailable : frameKind.refused,
-        body: sentence.subarray(0, 1024),
-      });
-    }
+      this.#send({ id, kind, body: sentence.subarray(0, 1024) });
+    });
+    this.#pending.add(answering);
+    answering.finally(() => this.#pending.delete(answering));
   }
 
   #send(frame: Frame): void {

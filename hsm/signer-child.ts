@@ -5,7 +5,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
 import type { SignerLog } from './signer-log.ts';
 import { type SignerMessage, type SignerTask, signerTaskVariable } from './signer-task.ts';
-import { tokenDefaults } from './token-config.ts';
+import { keyGenerationsAtOnce, tokenDefaults } from './token-config.ts';
 import { TokenFault, type TokenFaultKind } from './token-fault.ts';
 
 /** How a signer process ended. */
@@ -41,8 +41,9 @@ export class SignerChild {
       execArgv: [],
       env: {
         ...process.env,
-        // One thread per signature in flight; 4 is what Node has without being asked.
-        UV_THREADPOOL_SIZE: String(Math.max(4, sessions)),
+        // One thread for each signature and each key pair that can be in the making, so that a long
+        // key generation keeps no signature waiting.
+        UV_THREADPOOL_SIZE: String(sessions * task.keys.length + keyGenerationsAtOnce),
         ...task.config.environment,
         [signerTaskVariable]: JSON.stringify(task),
       },

@@ -9,9 +9,9 @@ import { after, afterEach, test } from 'node:test';
 import { SignerUnavailable } from '../ca/signer.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { encodeFrame, type Frame, FrameReader, frameKind, maxBodyBytes } from './frame.ts';
-import type { SignerKey } from './pkcs11-signer.ts';
-import { helloBody } from './serve-signer.ts';
+import { helloBody, keyDigest } from './serve-signer.ts';
 import { connectSigner, type RemoteSigner } from './signer-connection.ts';
+import type { SignerKey } from './token-key.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'bestow-connection-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -25,8 +25,11 @@ const key: SignerKey = {
 
 let server: Server | undefined;
 let sockets: Socket[] = [];
+/** Digests of the keys that connections were bound to. */
+let bound: string[] = [];
 let connection: RemoteSigner | undefined;
 afterEach(() => {
+  bound = [];
   connection?.close();
   stop();
 });
@@ -37,7 +40,13 @@ function stop(): void {
   sockets = [];
 }
 
-async function serve(answer: (frame: Frame, socket: Socket) => void, hello = key.publicKey) {
+const stranger = Buffer.from('another key');
+
+/** @param hello the keys that are lent; none: not even a hello is said */
+async function serve(
+  answer: (frame: Frame, socket: Socket) => void,
+  hello: readonly Uint8Array[] = [stranger, key.publicKey],
+) {
   server = createServer((socket) => {
     sockets.push(socket);
     socket.on('error', () => undefined);
@@ -46,7 +55,10 @@ async function serve(answer: (frame: Frame, socket: Socket) => void, hello = key
       socket.write(encodeFrame({ id: 0, kind: frameKind.hello, body: helloBody(hello) }));
     }
     socket.on('data', (chunk) => {
-      for (const frame of reader.read(chunk)) answer(frame, socket);
+      for (const frame of reader.read(chunk)) {
+        if (frame.kind !== frameKind.bind) answer(frame, socket);
+        else bound.push(frame.body.toString('hex'));
+      }
     });
   });
   rmSync(socketPath, { force: true });
@@ -83,6 +95,17 @@ test('frames survive any cutting; an overlong one is refused before it is read',
   assert.throws(() => new FrameReader().read(Buffer.alloc(16, 0xff)), RangeError);
 });
 
+test('a reader of secrets leaves none in the pieces they came in', () => {
+  const frame = encodeFrame({ id: 1, kind: frameKind.generated, body: Buffer.from('secret') });
+  for (const cut of [3, 11, frame.length - 1]) {
+    const reader = new FrameReader('secret');
+    const pieces = [Buffer.from(frame.subarray(0, cut)), Buffer.from(frame.subarray(cut))];
+    const [read] = pieces.flatMap((piece) => reader.read(piece));
+    assert.equal(String(read?.body), 'secret');
+    for (const piece of pieces) assert.ok(piece.every((octet) => octet === 0));
+  }
+});
+
 test('nothing listens: unavailable, then found again without being asked', async () => {
   const signer = dial();
   await assert.rejects(signer.sign(message), SignerUnavailable);
@@ -109,6 +132,7 @@ test('answers find their callers in any order', async () => {
   const signer = dial();
   const messages = Array.from({ length: 50 }, (_, i) => Buffer.from(`message ${i}`));
   const echoed = await Promise.all(messages.map((each) => signer.sign(each)));
+  assert.deepEqual(bound, [keyDigest(key.publicKey).toString('hex')]);
   assert.deepEqual(
     echoed,
     messages.map((each) => hash('sha256', each, 'buffer')),
@@ -143,13 +167,14 @@ test('a peer that says nothing, or signs with another key, is given nothing to s
   const count = () => {
     asked += 1;
   };
-  await serve(count, new Uint8Array(0));
+  await serve(count, []);
   await assert.rejects(dial(100).sign(message), SignerUnavailable);
   connection?.close();
   stop();
-  await serve(count, new Uint8Array([1, 2, 3]));
+  await serve(count, [stranger, Buffer.from('a third key')]);
   await assert.rejects(dial(100).sign(message), SignerUnavailable);
   assert.equal(asked, 0);
+  assert.deepEqual(bound, []);
 });
 
 test('unavailable and refused are told apart; a closed connection refuses', async () => {

@@ -1,14 +1,16 @@
 /**
- * Signer over the socket of a signer process; the client of serve-signer.ts.
+ * Signer over the socket of a signer process; the client of serve-signer.ts. A connection is for
+ * one of the keys that are lent there.
  */
 import { connect, type Socket } from 'node:net';
 import { type Signer, SignerUnavailable } from '../ca/signer.ts';
 import { encodeFrame, type Frame, FrameReader, frameKind } from './frame.ts';
-import { type SignerKey, testMessage } from './pkcs11-signer.ts';
+import { testMessage } from './open-signers.ts';
 import { fromSpki } from './public-key.ts';
-import { helloBody, writeTogether } from './serve-signer.ts';
+import { helloNames, keyDigest, writeTogether } from './serve-signer.ts';
 import { digestFor, signatureVerifies } from './signature-algorithm.ts';
 import { tokenDefaults } from './token-config.ts';
+import type { SignerKey } from './token-key.ts';
 
 export interface SignerConnectionOptions extends SignerKey {
   readonly socketPath: string;
@@ -50,7 +52,7 @@ class SignerConnection implements RemoteSigner {
   readonly #deadline: number;
   readonly #pending = new Map<number, Pending>();
   #socket: Socket | undefined;
-  /** True once the peer has shown that it signs with our key. */
+  /** True once the peer has shown that it lends our key, and the connection is bound to it. */
   #greeted = false;
   #nextId = 0;
   #available = true;
@@ -163,10 +165,12 @@ class SignerConnection implements RemoteSigner {
   }
 
   #greet(socket: Socket, body: Buffer): void {
-    if (!body.equals(helloBody(this.publicKey))) {
-      throw new RangeError('it signs with another key than the one of the CA certificate');
+    const digest = keyDigest(this.publicKey);
+    if (this.#greeted || !helloNames(body, digest)) {
+      throw new RangeError('it does not lend the key of the certificate');
     }
     this.#greeted = true;
+    writeTogether(socket, encodeFrame({ id: 0, kind: frameKind.bind, body: digest }));
     for (const [id, { kind, body: digest }] of this.#pending) {
       writeTogether(socket, encodeFrame({ id, kind, body: digest }));
     }

@@ -8,9 +8,12 @@ import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { loadCryptoki } from './cryptoki.ts';
-import { openPkcs11Signer, type Pkcs11Signer } from './pkcs11-signer.ts';
+import { openSigners } from './open-signers.ts';
+import { openToken } from './open-token.ts';
+import { Pkcs11KeyGenerator } from './pkcs11-key-generator.ts';
 import { type SignerServer, serveSigner } from './serve-signer.ts';
 import {
+  fromTaskKey,
   readSignerTask,
   type SignerMessage,
   type SignerTask,
@@ -40,25 +43,22 @@ export async function runSignerProcess(load: typeof loadCryptoki = loadCryptoki)
 }
 
 class RunningSigner {
-  #signer: Pkcs11Signer | undefined;
   #server: SignerServer | undefined;
   #exiting = false;
   #directory: string | undefined;
 
   async start(task: SignerTask, load: typeof loadCryptoki): Promise<void> {
-    const { config, pinRefused } = task;
-    this.#directory = dirname(task.socketPath);
-    const key = { publicKey: Buffer.from(task.publicKey, 'base64'), algorithm: task.algorithm };
-    this.#signer = await openPkcs11Signer(
-      load(task.config.module, task.config.environment),
+    const { config, pinRefused, socketPath } = task;
+    this.#directory = dirname(socketPath);
+    const token = openToken(
+      load(config.module, config.environment),
       config,
-      key,
-      {
-        ...(pinRefused === undefined ? {} : { pinRefused }),
-        onFault: (fault) => void this.fail(fault),
-      },
+      pinRefused === undefined ? {} : { pinRefused },
     );
-    this.#server = await serveSigner(this.#signer, task.socketPath);
+    const onFault = (fault: TokenFault): void => void this.fail(fault);
+    const signers = await openSigners(token, config, task.keys.map(fromTaskKey), onFault);
+    const generator = new Pkcs11KeyGenerator(token, onFault);
+    this.#server = await serveSigner({ signers, generator }, socketPath);
     await tell({ type: 'ready' });
   }
 

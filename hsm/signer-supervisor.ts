@@ -4,14 +4,17 @@
 import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { SignerKey } from './pkcs11-signer.ts';
 import { SignerChild, type SignerEnd } from './signer-child.ts';
 import { connectProbe, type SignerConnection } from './signer-connection.ts';
 import type { SignerLog } from './signer-log.ts';
+import { toTaskKey } from './signer-task.ts';
 import { checkTokenConfig, type TokenConfig, tokenDefaults } from './token-config.ts';
 import { TokenFault } from './token-fault.ts';
+import { type TokenKey, tokenKeyProblems } from './token-key.ts';
 
-export interface SuperviseOptions extends SignerKey {
+export interface SuperviseOptions {
+  /** The keys of the token that are lent, each to whoever asks for it by its public key. */
+  readonly keys: readonly TokenKey[];
   readonly log: SignerLog;
   /** Path of the marker left when the token refuses the PIN, such as DIR/run/pin-refused. */
   readonly pinRefused: string;
@@ -42,14 +45,14 @@ const backOff = { first: 500, last: 15_000 };
 const defaultStartDeadline = 15_000;
 
 /**
- * Starts a signer process; resolves when it has proved that it signs with the expected key.
+ * Starts a signer process; resolves when it has proved that it signs with each expected key.
  * @throws TokenFault with the reason when it cannot; nothing is left running then
  */
 export async function superviseSigner(
   config: TokenConfig,
   options: SuperviseOptions,
 ): Promise<SignerSupervisor> {
-  const problems = checkTokenConfig(config);
+  const problems = [...checkTokenConfig(config), ...tokenKeyProblems(options.keys)];
   if (problems.length > 0) throw new TokenFault('config', problems.join('; '));
   const directory = await mkdtemp(join(tmpdir(), 'bestow-signer-'));
   const supervisor = new Supervisor(config, options, directory);
@@ -69,7 +72,7 @@ class Supervisor implements SignerSupervisor {
   readonly #options: SuperviseOptions;
   #state: SignerState = { status: 'down', reason: 'starting' };
   #child: SignerChild | undefined;
-  #probe: SignerConnection | undefined;
+  #probes: readonly SignerConnection[] = [];
   #timer: NodeJS.Timeout | undefined;
   #restarts = 0;
 
@@ -93,15 +96,14 @@ class Supervisor implements SignerSupervisor {
   }
 
   async start(): Promise<void> {
-    const { pinRefused, algorithm, publicKey, startDeadline, program, log } = this.#options;
+    const { pinRefused, keys, startDeadline, program, log } = this.#options;
     await assertPrivateDirectory(this.#directory);
     if (this.#stopped) return;
     const child = new SignerChild(
       {
         config: this.#config,
         socketPath: this.socketPath,
-        publicKey: Buffer.from(publicKey).toString('base64'),
-        algorithm,
+        keys: keys.map(toTaskKey),
         pinRefused,
       },
       { log, ...(program === undefined ? {} : { program }) },
@@ -118,7 +120,7 @@ class Supervisor implements SignerSupervisor {
   async stop(): Promise<void> {
     if (!this.#stopped) this.#state = { status: 'stopped', reason: 'stopped on request' };
     clearTimeout(this.#timer);
-    this.#probe?.close();
+    this.#closeProbes();
     await this.#child?.stop();
     await rm(this.#directory, { recursive: true, force: true });
   }
@@ -129,35 +131,39 @@ class Supervisor implements SignerSupervisor {
   }
 
   /**
-   * Asks through a new connection, as a client does, so that all of its way is tested: a socket
-   * that was deleted under us still serves those who are connected.
+   * Asks for a signature by each key, through new connections, as a client does, so that all of its
+   * way is tested: a socket that was deleted under us still serves those who are connected.
    */
   async #probeOnce(): Promise<void> {
     const child = this.#child;
-    const probe = connectProbe({
-      publicKey: this.#options.publicKey,
-      algorithm: this.#options.algorithm,
-      socketPath: this.socketPath,
-      deadline: this.#config.deadline ?? tokenDefaults.deadline,
-    });
-    this.#probe = probe;
+    const { socketPath } = this;
+    const deadline = this.#config.deadline ?? tokenDefaults.deadline;
+    const probes = this.#options.keys.map(({ label, publicKey, algorithm }) => ({
+      label,
+      connection: connectProbe({ publicKey, algorithm, socketPath, deadline }),
+    }));
+    this.#probes = probes.map(({ connection }) => connection);
     try {
-      await probe.probe();
+      await Promise.all(probes.map(({ label, connection }) => probeKey(label, connection)));
       this.#restarts = 0;
     } catch (error) {
       if (this.#child !== child || this.#state.status !== 'up') return;
-      child?.kill(`a test signature failed: ${error instanceof Error ? error.message : error}`);
+      child?.kill(error instanceof Error ? error.message : String(error));
       return;
     } finally {
-      probe.close();
+      for (const { connection } of probes) connection.close();
     }
     if (this.#child === child && this.#state.status === 'up') this.#scheduleProbe();
   }
 
+  #closeProbes(): void {
+    for (const connection of this.#probes) connection.close();
+    this.#probes = [];
+  }
+
   #ended(end: SignerEnd): void {
     clearTimeout(this.#timer);
-    this.#probe?.close();
-    this.#probe = undefined;
+    this.#closeProbes();
     if (this.#stopped) return;
     const fields = { token: this.#config.token, kind: end.kind, reason: end.reason };
     if (end.kind === 'credential') {
@@ -179,6 +185,15 @@ class Supervisor implements SignerSupervisor {
       if (!(error instanceof TokenFault)) throw error;
       this.#ended({ kind: error.kind, reason: error.message });
     }
+  }
+}
+
+async function probeKey(label: string, connection: SignerConnection): Promise<void> {
+  try {
+    await connection.probe();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`a test signature of ${label} failed: ${reason}`, { cause });
   }
 }
 

@@ -2,19 +2,30 @@
  * What the supervisor and its signer process tell each other. Never a PIN: the process reads it
  * itself.
  */
-import type { CaSignatureAlgorithm } from '../ca/signer.ts';
 import type { TokenConfig } from './token-config.ts';
 import { TokenFault, type TokenFaultKind } from './token-fault.ts';
+import type { TokenKey } from './token-key.ts';
 
 /** Passed as JSON in the variable BESTOW_SIGNER, which `ps` does not show to other users. */
 export interface SignerTask {
   readonly config: TokenConfig;
   readonly socketPath: string;
-  /** SubjectPublicKeyInfo DER of the CA certificate, base64. */
-  readonly publicKey: string;
-  readonly algorithm: CaSignatureAlgorithm;
+  /** The keys to lend. */
+  readonly keys: readonly TaskKey[];
   /** Path of the marker of a refused PIN. */
   readonly pinRefused?: string;
+}
+
+/** As JSON takes it: the public key in base64. */
+export type TaskKey = Omit<TokenKey, 'publicKey'> & { readonly publicKey: string };
+
+export function toTaskKey(key: TokenKey): TaskKey {
+  const { label, certificate, algorithm, publicKey } = key;
+  return { label, certificate, algorithm, publicKey: Buffer.from(publicKey).toString('base64') };
+}
+
+export function fromTaskKey({ publicKey, ...key }: TaskKey): TokenKey {
+  return { ...key, publicKey: Buffer.from(publicKey, 'base64') };
 }
 
 /** From the process to its parent. */
@@ -27,7 +38,7 @@ export const signerExitCodes = {
   stopped: 0,
   /** The token refused the PIN. */
   credential: 10,
-  /** No key, several, unprotected, or not the one of the certificate. */
+  /** A key is missing, ambiguous, unprotected, or not the one of its certificate. */
   key: 11,
   /** The library or the device failed. */
   module: 12,

@@ -1,5 +1,5 @@
 /**
- * How the configuration names a token and the key in it. The PIN is only ever referred to.
+ * How the configuration names a token. The PIN is only ever referred to.
  */
 
 /** Where the user PIN comes from: a file only its owner can read, or an environment variable. */
@@ -10,14 +10,12 @@ export interface TokenConfig {
   readonly module: string;
   /** Token label as C_GetTokenInfo reports it, without padding: 1 to 32 bytes of UTF-8. */
   readonly token: string;
-  /** CKA_LABEL of the key that signs. */
-  readonly key: string;
   readonly pin: PinSource;
   /** Variables the library reads, such as SOFTHSM2_CONF; set before it is loaded. Never a PIN. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Milliseconds one signature may take before the token counts as out of reach. */
   readonly deadline?: number;
-  /** PKCS#11 sessions kept open, hence signatures in flight at once. */
+  /** PKCS#11 sessions kept open for each key, hence its signatures in flight at once. */
   readonly sessions?: number;
   /** Milliseconds between two test signatures of the supervisor. */
   readonly probeInterval?: number;
@@ -25,6 +23,9 @@ export interface TokenConfig {
 
 /** Used for what a TokenConfig leaves out. */
 export const tokenDefaults = { deadline: 5000, sessions: 4, probeInterval: 5000 } as const;
+
+/** Key pairs that are generated side by side, each in a session and on a thread of its own. */
+export const keyGenerationsAtOnce = 2;
 
 /** A token label is a fixed field of 32 bytes (PKCS#11 v2.40 section 3.2, CK_TOKEN_INFO). */
 export const maxTokenLabelBytes = 32;
@@ -40,7 +41,6 @@ export function checkTokenConfig(config: TokenConfig): string[] {
   }
   const labelProblem = tokenLabelProblem(config.token);
   if (labelProblem !== undefined) problems.push(labelProblem);
-  if (config.key === '') problems.push('key must be the label of the key that signs');
   const source = 'file' in config.pin ? config.pin.file : config.pin.env;
   if (source === '') problems.push('pin must name a file or an environment variable');
   problems.push(...limitProblems(config));

@@ -25,6 +25,7 @@ import {
   type SuperviseOptions,
   superviseSigner,
 } from '../../hsm/signer-supervisor.ts';
+import { toTaskKey } from '../../hsm/signer-task.ts';
 import type { TokenConfig } from '../../hsm/token-config.ts';
 import { eventually } from '../support/eventually.ts';
 import type { TestFaults } from '../support/faulty-signer-process.ts';
@@ -34,7 +35,8 @@ const spy = '/usr/lib/x86_64-linux-gnu/pkcs11/pkcs11-spy.so';
 const p11KitClient = '/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so';
 
 const fixture = fixtureToken();
-const { config, key } = await fixture.addKey('P-256');
+const { config } = fixture;
+const key = await fixture.addKey('P-256');
 const quick = { ...config, deadline: 500, probeInterval: 150 };
 const logged: string[] = [];
 
@@ -59,7 +61,7 @@ async function start(
   options: Partial<SuperviseOptions> = {},
 ): Promise<RemoteSigner> {
   supervisor = await superviseSigner(token, {
-    ...key,
+    keys: [key],
     pinRefused: fixture.pinRefused,
     log: (...entry) => logged.push(JSON.stringify(entry)),
     ...options,
@@ -142,6 +144,36 @@ test('bits begin to flip: the probe notices and the process is replaced', { time
   await eventually(() => supervisor?.state.status === 'down');
   rmSync(flag);
   await comesBack(by);
+});
+
+test('several keys: each signs for who asks for it, and each is probed', { timeout }, async () => {
+  const second = await fixture.addKey('P-384', 'second');
+  const flag = join(fixture.directory, 'flip-second');
+  const loginsFile = join(fixture.directory, 'l1');
+  const faults: TestFaults = { loginsFile, flipWhile: flag, flipLength: 96 };
+  process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
+  const program = new URL('../support/faulty-signer-process.ts', import.meta.url);
+  const by = await start(quick, { program, keys: [key, second] });
+  const socketPath = supervisor?.socketPath ?? '';
+  const other = connectSigner({ ...second, socketPath, deadline: 1000 });
+  const stranger = connectSigner({ ...key, publicKey: Buffer.from('none'), socketPath });
+  try {
+    await signs(by);
+    const message = randomBytes(300);
+    const signature = await other.sign(message);
+    assert.ok(signatureVerifies(second.algorithm, fromSpki(second.publicKey), message, signature));
+    await assert.rejects(stranger.sign(message), SignerUnavailable);
+    writeFileSync(flag, '');
+    await eventually(() => supervisor?.state.status === 'down');
+    assert.match(JSON.stringify(supervisor?.state), /test signature of second failed/);
+    rmSync(flag);
+    await comesBack(by);
+    await eventually(() => other.available);
+    assert.equal(readFileSync(loginsFile, 'utf8').trim().split('\n').length, 2);
+  } finally {
+    other.close();
+    stranger.close();
+  }
 });
 
 interface NetworkHsm {
@@ -309,9 +341,12 @@ test('the wrong key, no key, a readable PIN file: no start, and the reason', {
   timeout,
 }, async () => {
   const other = await fixture.addKey('P-256', 'another');
-  const wrong = start({ ...quick, key: other.config.key });
-  await assert.rejects(wrong, { kind: 'key', message: /not the one in the CA certificate/ });
-  await assert.rejects(start({ ...quick, key: 'none' }), { kind: 'key' });
+  const wrong = start(quick, { keys: [{ ...key, label: other.label }] });
+  await assert.rejects(wrong, { kind: 'key', message: /not the one in the certificate/ });
+  const missing = start(quick, { keys: [key, { ...other, label: 'none' }] });
+  const sentence = /no private key labelled none \(key none, certificate another\.pem\)/;
+  await assert.rejects(missing, { kind: 'key', message: sentence });
+  await assert.rejects(start(quick, { keys: [] }), { kind: 'config' });
   await assert.rejects(start({ ...quick, module: '/nowhere.so' }), { kind: 'config' });
   await assert.rejects(start({ ...quick, module: 'here.so' }), { message: /absolute path/ });
   await assert.rejects(start({ ...quick, token: 'none' }), { message: /present: "test token"/ });
@@ -340,11 +375,12 @@ test('the process goes when its parent goes, and stop ends a hung one', { timeou
 
 function parentProgram(): string {
   const module = new URL('../../hsm/signer-supervisor.ts', import.meta.url);
-  const publicKey = Buffer.from(key.publicKey).toString('base64');
+  const taskModule = new URL('../../hsm/signer-task.ts', import.meta.url);
   return `
     import { superviseSigner } from ${JSON.stringify(module)};
+    import { fromTaskKey } from ${JSON.stringify(taskModule)};
     const supervisor = await superviseSigner(${JSON.stringify(quick)}, {
-      publicKey: Buffer.from('${publicKey}', 'base64'), algorithm: '${key.algorithm}',
+      keys: [fromTaskKey(${JSON.stringify(toTaskKey(key))})],
       pinRefused: ${JSON.stringify(fixture.pinRefused)}, log() {},
     });
     process.stdout.write(supervisor.pid + ' ' + supervisor.socketPath);`;

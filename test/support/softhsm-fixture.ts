@@ -9,8 +9,8 @@ import { createSoftHsmToken } from '../../hsm/create-softhsm-token.ts';
 import { type Cryptoki, loadCryptoki } from '../../hsm/cryptoki.ts';
 import { generateKey } from '../../hsm/generate-key.ts';
 import { openToken } from '../../hsm/open-token.ts';
-import type { SignerKey } from '../../hsm/pkcs11-signer.ts';
 import type { TokenConfig } from '../../hsm/token-config.ts';
+import type { TokenKey } from '../../hsm/token-key.ts';
 
 export interface FixtureToken {
   readonly directory: string;
@@ -20,8 +20,8 @@ export interface FixtureToken {
   readonly pin: string;
   readonly pinFile: string;
   readonly pinRefused: string;
-  /** Adds a key and names it in a configuration. The library is left finalised. */
-  addKey(type: CaKeyType, label?: string): Promise<{ config: TokenConfig; key: SignerKey }>;
+  /** Adds a key, with a certificate in name only. The library is left finalised. */
+  addKey(type: CaKeyType, label?: string): Promise<TokenKey>;
   remove(): void;
 }
 
@@ -34,7 +34,6 @@ export function fixtureToken(): FixtureToken {
   const config: TokenConfig = {
     module: made.module,
     token: 'test token',
-    key: 'ca',
     pin: { file: pinFile },
     environment: made.environment,
   };
@@ -49,8 +48,8 @@ export function fixtureToken(): FixtureToken {
     async addKey(type, label = 'ca') {
       const token = openToken(cryptoki, config, { access: 'read-write' });
       const publicKey = await generateKey(token, label, type).finally(() => token.close());
-      const key = { publicKey, algorithm: signatureAlgorithmOf[type] };
-      return { config: { ...config, key: label }, key };
+      const certificate = `${label}.pem`;
+      return { label, certificate, publicKey, algorithm: signatureAlgorithmOf[type] };
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
