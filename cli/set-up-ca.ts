@@ -3,69 +3,61 @@
  */
 
 import { makeCaCertificate } from '../ca/ca-certificate.ts';
-import { type CaChain, readCaChain } from '../ca/ca-chain.ts';
+import { readCaChain } from '../ca/ca-chain.ts';
 import { issuingCaProfile, rootCaProfile } from '../ca/certificate-profile.ts';
-import { type CaKeyType, type Signer, signatureAlgorithmOf } from '../ca/signer.ts';
+import { type CaKeyType, signatureAlgorithmOf } from '../ca/signer.ts';
 import { loadCryptoki } from '../hsm/cryptoki.ts';
 import { generateKey } from '../hsm/generate-key.ts';
+import { openSigners } from '../hsm/open-signers.ts';
 import { openToken } from '../hsm/open-token.ts';
-import { openPkcs11Signer } from '../hsm/pkcs11-signer.ts';
-import type { TokenConfig } from '../hsm/token-config.ts';
+import type { Config } from '../server/config.ts';
+import { dataPaths } from '../server/data-directory.ts';
+import type { OpenCa } from './open-ca.ts';
 
 export interface CaOrder {
-  readonly token: TokenConfig;
-  /** Path of the marker that is left when the token refuses the PIN. */
-  readonly pinRefused: string;
   readonly rootKey: string;
   readonly name: string;
   readonly issuingKeyType: CaKeyType;
 }
 
-export interface NewCa {
-  readonly chain: CaChain;
-  /** Signs with the issuing key, in this process. */
-  readonly signer: Signer;
-  close(): void;
-}
-
 const rootKeyType: CaKeyType = 'P-384';
 
 /** @throws TokenFault, SignerUnavailable, SignatureFault */
-export async function setUpCa(order: CaOrder): Promise<NewCa> {
-  const { token: config, pinRefused, rootKey, name, issuingKeyType } = order;
-  const cryptoki = loadCryptoki(config.module, config.environment);
-  const token = openToken(cryptoki, config, { pinRefused, access: 'read-write' });
-  const keys = {
-    root: await generateKey(token, rootKey, rootKeyType),
-    issuing: await generateKey(token, config.key, issuingKeyType),
-  };
-  const open = (label: string, publicKey: Uint8Array, type: CaKeyType) =>
-    openPkcs11Signer(
-      cryptoki,
-      { ...config, key: label },
-      { publicKey, algorithm: signatureAlgorithmOf[type] },
-      { pinRefused },
-    );
-  const rootSigner = await open(rootKey, keys.root, rootKeyType);
+export async function setUpCa(
+  { directory, hsm }: Config,
+  { rootKey, name, issuingKeyType }: CaOrder,
+): Promise<OpenCa> {
+  const paths = dataPaths(directory);
+  const cryptoki = loadCryptoki(hsm.module, hsm.environment);
+  const token = openToken(cryptoki, hsm, { pinRefused: paths.pinRefused, access: 'read-write' });
+  const make = async (label: string, type: CaKeyType, certificate: string) => ({
+    publicKey: await generateKey(token, label, type),
+    algorithm: signatureAlgorithmOf[type],
+    label,
+    certificate,
+  });
+  const keys = [
+    await make(rootKey, rootKeyType, paths.root),
+    await make(hsm.key, issuingKeyType, paths.issuing),
+  ] as const;
+  const [rootSigner, signer] = await openSigners(token, hsm, keys);
+  if (!rootSigner || !signer) throw new RangeError('There must be a signer for each key.');
   const now = new Date();
   const root = await makeCaCertificate({
     profile: rootCaProfile,
     commonName: `${name} Root CA`,
-    publicKey: keys.root,
+    publicKey: rootSigner.publicKey,
     signer: rootSigner,
     now,
   });
   const issuing = await makeCaCertificate({
     profile: issuingCaProfile,
     commonName: `${name} Issuing CA`,
-    publicKey: keys.issuing,
+    publicKey: signer.publicKey,
     signer: rootSigner,
     issuer: root,
     now,
   });
-  return {
-    chain: readCaChain({ root: root.der, issuing: issuing.der }),
-    signer: await open(config.key, keys.issuing, issuingKeyType),
-    close: () => token.close(),
-  };
+  const chain = readCaChain({ root: root.der, issuing: issuing.der });
+  return { chain, signer, token, close: () => token.close() };
 }

@@ -1,14 +1,16 @@
 /** What stands where in a data directory. */
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CaChain, readCaChain } from '../ca/ca-chain.ts';
+import { type CmcCertificate, readCmcCertificate } from '../ca/cmc-certificate.ts';
 
 export function dataPaths(directory: string) {
   const at = (...parts: string[]) => join(directory, ...parts);
   return {
     root: at('ca', 'root.pem'),
     issuing: at('ca', 'issuing.pem'),
+    cmc: at('ca', 'cmc.pem'),
     serverKey: at('tls', 'server-key.pem'),
     serverChain: at('tls', 'server.pem'),
     softHsm: at('hsm'),
@@ -28,6 +30,16 @@ export function loadCaChain(directory: string): CaChain {
   return readCaChain({ root: readPem(root), issuing: readPem(issuing) });
 }
 
+/**
+ * The certificate of the key that signs CMC answers, or undefined where that key was not made yet.
+ * @throws Error with a sentence when the certificate is not fit for it
+ */
+export function loadCmcCertificate(directory: string, chain: CaChain): CmcCertificate | undefined {
+  const { cmc } = dataPaths(directory);
+  if (!existsSync(cmc)) return undefined;
+  return readCmcCertificate(readPem(cmc), chain.issuing);
+}
+
 /** The first certificate of a PEM file, DER (RFC 7468). */
 export function readPem(path: string): Buffer {
   const [, base64] =
@@ -38,11 +50,11 @@ export function readPem(path: string): Buffer {
   return Buffer.from(base64, 'base64');
 }
 
-/** PEM of a certificate: 64 columns (RFC 7468 section 2). */
-export function toPem(der: Uint8Array): string {
+/** PEM of a certificate, or of what the label says: 64 columns (RFC 7468 section 2). */
+export function toPem(der: Uint8Array, label = 'CERTIFICATE'): string {
   const lines =
     Buffer.from(der)
       .toString('base64')
       .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }

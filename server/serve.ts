@@ -6,12 +6,14 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
+import type { CaChain } from '../ca/ca-chain.ts';
 import { relocateSoftHsmToken } from '../hsm/create-softhsm-token.ts';
 import { superviseSigner } from '../hsm/signer-supervisor.ts';
+import type { TokenKey } from '../hsm/token-key.ts';
 import { openStores } from '../storage/stores.ts';
 import { caKeyOf } from './ca-key.ts';
 import type { Config } from './config.ts';
-import { dataPaths, loadCaChain } from './data-directory.ts';
+import { dataPaths, loadCaChain, loadCmcCertificate } from './data-directory.ts';
 import { lockServer } from './server-lock.ts';
 import { startEstWorker } from './start.ts';
 import { startWorkers } from './workers.ts';
@@ -43,10 +45,9 @@ export async function startServer(
     const chain = loadCaChain(config.directory);
     // Workers find the schema up to date, so that they never migrate side by side.
     await (await openStores(config.storage, config.est.failures)).close();
-    if (config.hsm.environment?.SOFTHSM2_CONF?.startsWith(`${paths.softHsm}/`))
-      relocateSoftHsmToken(paths.softHsm);
+    relocateSoftHsmToken(paths.softHsm, config.hsm.environment);
     const signer = await superviseSigner(config.hsm, {
-      ...caKeyOf(chain.issuing),
+      keys: keysOf(config, chain, logger),
       pinRefused: paths.pinRefused,
       log: (level, message, { pid: signerPid, ...fields }) =>
         logger[level]({ ...fields, signerPid }, message),
@@ -63,6 +64,19 @@ export async function startServer(
     await stop();
     throw error;
   }
+}
+
+/** The keys that are lent to the workers. */
+function keysOf({ directory, hsm }: Config, chain: CaChain, logger: Logger): TokenKey[] {
+  const paths = dataPaths(directory);
+  const issuing = { label: hsm.key, certificate: paths.issuing, ...caKeyOf(chain.issuing) };
+  const cmc = loadCmcCertificate(directory, chain);
+  if (cmc) return [issuing, { label: hsm.cmcKey, certificate: paths.cmc, ...caKeyOf(cmc) }];
+  logger.warn(
+    { missing: paths.cmc },
+    'there is no key for CMC: /fullcmc and encrypted /serverkeygen are off until `bestow ca cmc-key` has made it',
+  );
+  return [issuing];
 }
 
 /** One worker needs no process of its own. */

@@ -16,6 +16,7 @@ import { openStores } from '../../storage/stores.ts';
 import { collect, type DataOption, operator, withJson } from '../data.ts';
 import { CommandError, conflict, exitCodes, usage } from '../exit.ts';
 import { issueServerCertificate } from '../issue-server-certificate.ts';
+import { makeCmcKey } from '../make-cmc-key.ts';
 import { print, printJson } from '../print.ts';
 import { setUpCa } from '../set-up-ca.ts';
 import { checkEndpoints } from './tenant.ts';
@@ -140,10 +141,10 @@ async function setUp(
   writeFileSync(join(directory, configFile), configText(order, token), { mode: 0o600 });
   const config = loadConfig(directory);
 
-  say(`Making the CA keys in the token "${options.token}": root P-384, issuing ${options.caKey}.`);
-  const ca = await setUpCa({
-    token: config.hsm,
-    pinRefused: paths.pinRefused,
+  say(
+    `Making the CA keys in the token "${options.token}": root P-384, issuing and CMC ${options.caKey}.`,
+  );
+  const ca = await setUpCa(config, {
     rootKey: 'root',
     name: options.name ?? `Bestow ${randomBytes(3).toString('hex').toUpperCase()}`,
     issuingKeyType: options.caKey,
@@ -154,6 +155,7 @@ async function setUp(
     writeFileSync(paths.issuing, toPem(ca.chain.issuing.der));
     say(`Issuing the server's TLS certificate for ${order.hostnames.join(', ')}.`);
     await issueServerCertificate(config, ca, stores, order.hostnames);
+    await makeCmcKey(config, ca, stores);
     const { tenant: id } = options;
     await stores.tenants.add({ id, endpoints: order.endpoints, label: id }, operator(), new Date());
     say(`Tenant ${id}: ${order.endpoints.join(', ') || 'no endpoint yet'}.`);

@@ -68,8 +68,21 @@ for (const [kind, shown, algorithm] of [
     const device = join(server.data, 'device.pem');
     writeFileSync(device, pem);
     const intermediate = join(server.data, 'ca', 'issuing.pem');
-    const verify = ['verify', '-x509_strict', '-purpose', 'sslclient', '-CAfile', server.rootFile];
-    openssl([...verify, '-untrusted', intermediate, device]);
+    const verify = ['verify', '-x509_strict', '-CAfile', server.rootFile];
+    openssl([...verify, '-purpose', 'sslclient', '-untrusted', intermediate, device]);
+
+    const cmc = join(server.data, 'ca', 'cmc.pem');
+    openssl([...verify, '-untrusted', intermediate, cmc]);
+    const responder = new X509Certificate(readText(cmc));
+    assert.equal(responder.subject, 'CN=Acme CMC');
+    assert.deepEqual(responder.keyUsage, ['1.3.6.1.5.5.7.3.27'], 'id-kp-cmcCA and no other');
+    const usage = openssl(['x509', '-noout', '-ext', 'keyUsage,basicConstraints', '-in', cmc]);
+    assert.match(usage.toString(), /CA:FALSE[\s\S]*critical\n +Digital Signature\n/);
+    assert.ok(
+      new Date(responder.validTo) <= new Date(new X509Certificate(readText(intermediate)).validTo),
+    );
+    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = responder.publicKey;
+    assert.equal(`${type} ${details?.namedCurve ?? details?.modulusLength}`, shown);
   });
 
 test('an initialised directory is refused and stays as it is, byte for byte', {
