@@ -109,6 +109,11 @@ describe('signatures', () => {
       }
     });
 
+  test('with a hash that is not the first one named are accepted', async () => {
+    const request = await signed('1.2.840.10045.4.3.2', 'P-256', 'sha256');
+    requireParts(request, groupWith({ signatureHashes: ['sha384', 'sha256'] }), profile);
+  });
+
   test('of keys with a hash of their own, and proofs that are no signature, are left alone', async () => {
     for (const key of ['Ed25519', 'Ed448', 'ML-DSA-44'] as const)
       requireParts(await parseCertificateRequest(forgeRequest({ key })), only('sha384'), profile);

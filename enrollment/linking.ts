@@ -10,6 +10,7 @@ import { Refusal } from '../ca/refusal.ts';
 import type { Caller } from './authenticator.ts';
 import type { Group } from './group.ts';
 import type { EnrollmentRefusalCode } from './refusal.ts';
+import { nameAndNumber } from './requirement.ts';
 
 /** Attributes that carry linking information: RFC 7030 section 3.5, and RFC 7894 section 3.3. */
 export const carriers = ['challengePassword', 'estIdentityLinking'] as const;
@@ -35,7 +36,7 @@ export function requireLinking(
     if (required)
       throw refused(
         'linking-required',
-        'Linking of identity and proof of possession is required here: put the channel binding of this TLS connection into challengePassword or estIdentityLinking (RFC 7030 section 3.5).',
+        `Linking of identity and proof of possession is required here: put the channel binding of this TLS connection into ${carriers.map(nameAndNumber).join(' or ')}, as /${group.label}/csrattrs announces (RFC 7030 section 3.5).`,
       );
     return 'absent';
   }

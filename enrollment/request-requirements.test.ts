@@ -91,6 +91,21 @@ describe('a request made from nothing but the announcement is accepted', () => {
         { numRuns: 150 },
       ));
 
+  test('with linking information where that is required, which the connection decides on', () => {
+    const linkingIn = (settings: Partial<GroupSettings>) =>
+      readList(answerFor(groupWith(settings))).attributes;
+    const carriers = ['challengePassword', 'estIdentityLinking'];
+    assert.deepEqual(linkingIn({ linking: 'required' }), carriers);
+    assert.deepEqual(linkingIn({ linking: 'required', requestParts: ['otpChallenge'] }), [
+      ...carriers,
+      'otpChallenge',
+    ]);
+    for (const linking of ['optional', 'off'] as const)
+      assert.deepEqual(linkingIn({ linking }), []);
+    const password = { linking: 'off', challengePassword: 'one-time-password' } as const;
+    assert.deepEqual(linkingIn(password), []);
+  });
+
   test('and both readings are the same', () =>
     fc.assert(
       fc.property(settings, (each) => {

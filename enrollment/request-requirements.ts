@@ -24,7 +24,7 @@ import { nameAndNumber, type Requirement } from './requirement.ts';
  *   wrong at once
  */
 export function requireParts(request: CertificateRequest, group: Group, profile: Profile): void {
-  hold(request, requirementsOf(group.settings, profile), group);
+  requireAll(request, requirementsOf(group.settings, profile), group);
 }
 
 /**
@@ -33,10 +33,10 @@ export function requireParts(request: CertificateRequest, group: Group, profile:
  * @throws Refusal request-incomplete
  */
 export function requireContent(request: RequestContent, group: Group, profile: Profile): void {
-  hold(request, contentRequirements(group.settings, profile), group);
+  requireAll(request, contentRequirements(group.settings, profile), group);
 }
 
-function hold<Request extends RequestContent>(
+function requireAll<Request extends RequestContent>(
   request: Request,
   requirements: readonly Requirement<Request>[],
   { label }: Group,

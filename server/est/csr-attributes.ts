@@ -1,26 +1,58 @@
-import { encode, tags } from '../../ca/der.ts';
-import { oid } from '../../ca/object-identifiers.ts';
+import { hash } from 'node:crypto';
+import { encodeCsrAttributes } from '../../ca/csr-attributes.ts';
+import { Refusal } from '../../ca/refusal.ts';
+import type { Caller } from '../../enrollment/authenticator.ts';
+import { announcementOf, sharedSettings } from '../../enrollment/request-requirements.ts';
+import { authenticateByCertificate } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
 import { sendMessage } from './send-message.ts';
 
-/** Both carriers of linking information, for older and newer clients (RFC 7894 section 4). */
-const linkingAttributes = encode(tags.sequence, oid.challengePassword, oid.estIdentityLinking);
+/** Seconds. Short, since an operator's change is enforced at once. */
+const freshness = 60;
 
 /**
- * /csrattrs (RFC 7030 section 4.5.2, RFC 8951 section 4): what is refused when it is missing is announced here, and nothing
- * else. Without a label that is what every group requires, since who asks is not known.
+ * /csrattrs (RFC 7030 section 4.5.2, RFC 8951 section 4, RFC 9908): what is refused when it is missing is announced here, and
+ * nothing else; 204 where that is nothing.
  */
-export async function announceAttributes({
-  request,
-  response,
-  parts,
-  group,
-}: EstExchange): Promise<void> {
-  const groups = group ? [group] : await parts.tenants.groups({});
-  const required = groups.length > 0 && groups.every(({ linking }) => linking === 'required');
-  if (!required) {
+export async function announceAttributes(exchange: EstExchange): Promise<void> {
+  const { request, response, group } = exchange;
+  const der = await attributesAt(exchange);
+  // Without a label the answer is for this caller alone.
+  response.setHeader('Cache-Control', `${group ? 'public' : 'private'}, max-age=${freshness}`);
+  if (!der) {
     response.writeHead(204).end();
     return;
   }
-  sendMessage({ request, response }, 'application/csrattrs', linkingAttributes);
+  const etag = `"${hash('sha256', der, 'base64url').slice(0, 22)}"`;
+  response.setHeader('ETag', etag);
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304).end();
+    return;
+  }
+  sendMessage({ request, response }, 'application/csrattrs', der);
+}
+
+/**
+ * CsrAttrs, DER, of the label's group; without a label that of the caller's, and where nobody is known what all groups have
+ * in common. Undefined where nothing is asked for.
+ */
+export async function attributesAt(exchange: EstExchange): Promise<Uint8Array | undefined> {
+  const { group, parts } = exchange;
+  const caller = group ? undefined : await knownCaller(exchange);
+  const settings =
+    (group ?? caller?.group)?.settings ?? sharedSettings(await parts.tenants.groups({}));
+  const announcement = announcementOf(settings, parts.profiles[caller?.device.role ?? 'device']);
+  return announcement && encodeCsrAttributes(announcement);
+}
+
+/** Nobody has to say who they are (RFC 7030 section 4.5): a certificate that will not do is as good as none. */
+async function knownCaller({ request, parts, note }: EstExchange): Promise<Caller | undefined> {
+  try {
+    const caller = await authenticateByCertificate(request, parts.authenticators, undefined);
+    note({ device: caller.device.id });
+    return caller;
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
 }
