@@ -5,9 +5,11 @@
 import { loadConfig, withListen } from './config.ts';
 import { openLog } from './log.ts';
 import { type EstWorker, startEstWorker } from './start.ts';
+import { WorkerRelay } from './worker-relay.ts';
 import type { FromWorker, ToWorker } from './workers.ts';
 
 let worker: EstWorker | undefined;
+const relay = new WorkerRelay(tell);
 
 function tell(message: FromWorker, done?: () => void): void {
   process.send?.(message, undefined, undefined, done);
@@ -16,10 +18,11 @@ function tell(message: FromWorker, done?: () => void): void {
 async function start(order: Extract<ToWorker, { kind: 'start' }>): Promise<void> {
   const config = withListen(loadConfig(order.directory), order.listen);
   const logger = openLog(config.log.level);
-  worker = await startEstWorker(config, order.signerSocket, logger, (error) => {
+  const fatal = (error: Error) => {
     logger.fatal({ err: error }, 'the EST worker cannot go on');
     process.exit(1);
-  });
+  };
+  worker = await startEstWorker(config, order.signerSocket, logger, fatal, relay.answers);
   tell({ kind: 'listening', address: worker.address });
 }
 
@@ -29,11 +32,18 @@ async function stop(): Promise<void> {
 }
 
 process.on('message', (order: ToWorker) => {
-  if (order.kind === 'stop') void stop();
-  else
-    start(order).catch((error: Error) =>
-      tell({ kind: 'failed', reason: error.message }, () => process.exit(1)),
-    );
+  switch (order.kind) {
+    case 'stop':
+      void stop();
+      break;
+    case 'start':
+      start(order).catch((error: Error) =>
+        tell({ kind: 'failed', reason: error.message }, () => process.exit(1)),
+      );
+      break;
+    default:
+      relay.receive(order);
+  }
 });
 // The supervisor decides when to stop; a signal to the whole process group must not cut requests short.
 process.on('SIGTERM', () => undefined);

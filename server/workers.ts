@@ -7,6 +7,7 @@ import cluster, { type Worker } from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
+import { AnswerRelay, type RelayMessage } from './relay-answers.ts';
 
 export interface WorkerStart {
   readonly config: Config;
@@ -23,10 +24,12 @@ export type ToWorker =
       readonly signerSocket: string;
       readonly listen: string;
     }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop' }
+  | RelayMessage;
 export type FromWorker =
   | { readonly kind: 'listening'; readonly address: AddressInfo }
-  | { readonly kind: 'failed'; readonly reason: string };
+  | { readonly kind: 'failed'; readonly reason: string }
+  | RelayMessage;
 
 const restartDelayMs = 1000;
 
@@ -37,7 +40,11 @@ export async function startWorkers(
 ): Promise<{ readonly address: AddressInfo; stop(): Promise<void> }> {
   // Workers accept for themselves: to pass each connection on would cost as much as the TLS handshake's arithmetic.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({ exec: new URL('./worker-process.ts', import.meta.url).pathname });
+  cluster.setupPrimary({
+    exec: new URL('./worker-process.ts', import.meta.url).pathname,
+    // Octets pass as octets.
+    serialization: 'advanced',
+  });
   const pool = new WorkerPool(start);
   // Port 0 means one free port for all: node:cluster gives the same socket to those who ask for the same address.
   const [address] = await Promise.all(Array.from({ length: count }, () => pool.add()));
@@ -48,6 +55,7 @@ export async function startWorkers(
 class WorkerPool {
   readonly #start: WorkerStart;
   readonly #workers = new Set<Worker>();
+  readonly #relay = new AnswerRelay(() => this.#workers);
   #stopping = false;
 
   constructor(start: WorkerStart) {
@@ -61,12 +69,19 @@ class WorkerPool {
       let serving = false;
       worker.on('online', () => worker.send(this.#orders()));
       worker.on('message', (message: FromWorker) => {
-        if (message.kind === 'failed') return reject(new Error(message.reason));
-        serving = true;
-        resolve(message.address);
+        switch (message.kind) {
+          case 'failed':
+            return reject(new Error(message.reason));
+          case 'listening':
+            serving = true;
+            return resolve(message.address);
+          default:
+            return this.#relay.receive(message, worker);
+        }
       });
       worker.on('exit', (code, signal) => {
         this.#workers.delete(worker);
+        this.#relay.forget(worker);
         reject(new Error(`An EST worker ended with ${signal ?? code} before it listened.`));
         if (serving) this.#replace(signal ?? code);
       });
