@@ -39,9 +39,9 @@ function readAttribute(attribute: DerElement): NameAttribute {
   return { type: known, text: utf8.decode(value.content) };
 }
 
-/** What the subjects that we write can say. */
+/** What the subjects that we write can say; nothing at all in an empty one. */
 export interface SubjectNames {
-  readonly commonName: string;
+  readonly commonName?: string | undefined;
   readonly serialNumber?: string | undefined;
 }
 
@@ -50,7 +50,9 @@ export interface SubjectNames {
  * (RFC 5280 appendix A.1).
  */
 export function encodeSubject(subject: SubjectNames): Uint8Array {
-  const rdns = [rdn(oid.commonName, tags.utf8String, subject.commonName)];
+  const rdns: Uint8Array[] = [];
+  if (subject.commonName !== undefined)
+    rdns.push(rdn(oid.commonName, tags.utf8String, subject.commonName));
   if (subject.serialNumber !== undefined)
     rdns.push(rdn(oid.serialNumber, tags.printableString, subject.serialNumber));
   return encode(tags.sequence, ...rdns);

@@ -8,31 +8,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Intent } from '../ca/issuance-ledger.ts';
+import { defaultSettings, type GroupSettings } from '../enrollment/group-settings.ts';
 import type {
   AuthenticationAttempt,
   FailureLimits,
 } from '../enrollment/one-time-password-store.ts';
-import { type OpenStores, openStores } from './stores.ts';
-import { openStoresInThread } from './stores-in-thread.ts';
+import { engines } from '../test/support/storage-engines.ts';
+import type { OpenStores } from './stores.ts';
 
 const limits: FailureLimits = {
   perCredentialAndSource: 3,
   perCredential: 6,
   perSource: 20,
   windowSeconds: 60,
-};
-
-const engines: Record<string, (directory: string) => Promise<OpenStores>> = {
-  'SQLite in this thread': (directory) =>
-    openStores({ sqlite: join(directory, 'here.db'), busyTimeout: 2000 }, limits),
-  'SQLite in its own thread': (directory) =>
-    openStoresInThread(
-      { sqlite: join(directory, 'thread.db'), busyTimeout: 2000 },
-      limits,
-      (error) => {
-        throw error;
-      },
-    ),
 };
 
 const now = new Date('2030-01-01T00:00:00Z');
@@ -45,7 +33,7 @@ for (const [engine, open] of Object.entries(engines)) {
     const directory = mkdtempSync(join(tmpdir(), 'bestow-contract-'));
     let stores: OpenStores;
     before(async () => {
-      stores = await open(directory);
+      stores = await open(directory, limits);
       await stores.tenants.add(
         { id: 'acme', endpoints: ['mqtts://a.example'], label: 'acme' },
         'test',
@@ -287,7 +275,12 @@ for (const [engine, open] of Object.entries(engines)) {
         assert.equal(added.kind, 'added');
         assert.equal((await stores.devices.add(device, 'test', now)).kind, 'exists');
         const found = await stores.devices.find(id);
-        assert.deepEqual(found?.device, { ...device, group: 'acme', status: 'active' });
+        assert.deepEqual(found?.device, {
+          ...device,
+          group: 'acme',
+          status: 'active',
+          role: 'device',
+        });
         assert.deepEqual(found?.tenant.endpoints, ['mqtts://a.example']);
         const listed = await stores.devices.list({ tenant: 'acme', limit: 1000 });
         assert.ok(listed.some((d) => d.id === id));
@@ -338,14 +331,15 @@ for (const [engine, open] of Object.entries(engines)) {
         assert.deepEqual(await stores.tenants.groupOf('acme'), {
           label: 'acme',
           tenant: 'acme',
-          linking: 'optional',
+          settings: defaultSettings,
         });
         assert.equal(await stores.tenants.groupOf('nothing'), undefined);
       });
 
       test('groups are added to a tenant, found by their label and changed', async () => {
         const label = fresh('group');
-        const group = { label, tenant: 'acme', linking: 'required' } as const;
+        const settings = { ...defaultSettings, linking: 'required' } as const;
+        const group = { label, tenant: 'acme', settings };
         assert.deepEqual(await stores.tenants.addGroup(group, 'test', now), {
           kind: 'added',
           value: group,
@@ -354,21 +348,33 @@ for (const [engine, open] of Object.entries(engines)) {
         const taken = { ...group, tenant: 'nobody', label: fresh('group') };
         assert.equal((await stores.tenants.addGroup(taken, 'test', now)).kind, 'refused');
         assert.deepEqual(await stores.tenants.groupOf(label), group);
-        assert.equal((await stores.tenants.setLinking(label, 'off', 'test', now))?.linking, 'off');
-        assert.equal(await stores.tenants.setLinking('nothing', 'off', 'test', now), undefined);
+        const change = (of: string, changes: Partial<GroupSettings>) =>
+          stores.tenants.changeSettings(of, changes, 'test', now);
+        const changed = { ...group, settings: { ...settings, linking: 'off', approval: true } };
+        await change(label, { linking: 'off' });
+        assert.deepEqual(await change(label, { approval: true }), {
+          kind: 'changed',
+          group: changed,
+        });
+        assert.equal((await change('nothing', { linking: 'off' })).kind, 'unknown');
+        assert.equal(
+          (await change(label, { serverKeys: 'token', keyTypes: ['Ed25519'] })).kind,
+          'refused',
+        );
         const listed = await stores.tenants.groups({ tenant: 'acme' });
         assert.deepEqual(
           listed.find((g) => g.label === label),
-          { ...group, linking: 'off' },
+          changed,
         );
       });
 
       test('a device and a password know their group', async () => {
         const label = fresh('group');
-        await stores.tenants.addGroup({ label, tenant: 'acme', linking: 'required' }, 'test', now);
+        const settings = { ...defaultSettings, linking: 'required' } as const;
+        await stores.tenants.addGroup({ label, tenant: 'acme', settings }, 'test', now);
         const id = fresh('device');
         await stores.devices.add({ id, tenant: 'acme', group: label, names: [] }, 'test', now);
-        assert.equal((await stores.devices.find(id))?.group.linking, 'required');
+        assert.equal((await stores.devices.find(id))?.group.settings.linking, 'required');
         const { passwordHash } = await addPassword(id);
         const outcome = await stores.oneTimePasswords.match(
           attemptOf(id, passwordHash, '192.0.2.4'),

@@ -6,6 +6,7 @@ import type { Tenant } from '../enrollment/tenant.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
 import { deviceOf, groupOf, tenantOf } from './rows.ts';
+import { forgetApprovals } from './sql-approvals.ts';
 import type { Transactions } from './transactions.ts';
 
 export class SqlDeviceRegistry implements DeviceRegistry {
@@ -27,6 +28,7 @@ export class SqlDeviceRegistry implements DeviceRegistry {
             ? `Tenant ${device.tenant} has no group ${device.group}.`
             : `There is no tenant ${device.tenant}.`,
         };
+      const { role = 'device' } = device;
       await transaction
         .insertInto('device')
         .values({
@@ -36,10 +38,11 @@ export class SqlDeviceRegistry implements DeviceRegistry {
           serial_number: device.serialNumber ?? null,
           names: JSON.stringify(device.names),
           status: 'active',
+          role,
           created_at: at.toISOString(),
         })
         .execute();
-      const details = { tenant: device.tenant, group };
+      const details = { tenant: device.tenant, group, role };
       await audit(transaction, {
         at,
         actor: by,
@@ -47,7 +50,7 @@ export class SqlDeviceRegistry implements DeviceRegistry {
         object: device.id,
         details,
       });
-      return { kind: 'added', value: { ...device, group, status: 'active' } };
+      return { kind: 'added', value: { ...device, role, group, status: 'active' } };
     });
   }
 
@@ -81,6 +84,26 @@ export class SqlDeviceRegistry implements DeviceRegistry {
     });
   }
 
+  setNames(
+    id: string,
+    names: readonly string[],
+    by: string,
+    at: Date,
+  ): Promise<Device | undefined> {
+    return this.#transactions.write(async (transaction) => {
+      const row = await transaction
+        .updateTable('device')
+        .set({ names: JSON.stringify(names) })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const action = 'device.names-set';
+      await audit(transaction, { at, actor: by, action, object: id, details: { names } });
+      return deviceOf(row);
+    });
+  }
+
   remove(id: string, by: string, at: Date): Promise<boolean> {
     return this.#transactions.write(async (transaction) => {
       const { numDeletedRows } = await transaction
@@ -94,6 +117,7 @@ export class SqlDeviceRegistry implements DeviceRegistry {
         .where('device', '=', id)
         .where('state', '!=', 'revoked')
         .execute();
+      await forgetApprovals(transaction, id, at);
       const revoked = await transaction
         .updateTable('issuance')
         .set({ revoked_at: at.toISOString(), revocation_reason: 'cessationOfOperation' })
@@ -117,7 +141,7 @@ async function findDevice(
     .innerJoin('tenant', 'tenant.id', 'device.tenant')
     .innerJoin('device_group', 'device_group.label', 'device.device_group')
     .selectAll('device')
-    .select(['tenant.endpoints', 'tenant.suspended', 'device_group.linking'])
+    .select(['tenant.endpoints', 'tenant.suspended', 'device_group.settings'])
     .where('device.id', '=', id)
     .executeTakeFirst();
   return (

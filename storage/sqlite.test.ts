@@ -8,12 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, describe, test } from 'node:test';
-import { Migrator, sql } from 'kysely';
+import { type Migration, Migrator, sql } from 'kysely';
 import type { Intent } from '../ca/issuance-ledger.ts';
+import { defaultSettings } from '../enrollment/group-settings.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
 import * as registryAndLedger from './migrations/0001-registry-and-ledger.ts';
+import * as groupLinking from './migrations/0002-group-linking.ts';
 import { openSqliteFile } from './node-sqlite.ts';
+import { deviceOf, groupOf, issuanceOf } from './rows.ts';
 import { StorageUnavailable } from './storage-unavailable.ts';
 import { openStores } from './stores.ts';
 
@@ -57,23 +60,61 @@ describe('schema', () => {
     await transactions.close();
   });
 
-  test('of an older version is brought up to date, and keeps what it holds', async () => {
+  /** A database as it was after these migrations. */
+  async function older(applied: Record<string, Migration>) {
     const transactions = new GroupCommit({ path: newFile(), busyTimeout });
     const { schema } = transactions;
-    const first = { '0001-registry-and-ledger': registryAndLedger };
-    await new Migrator({
-      db: schema,
-      provider: { getMigrations: async () => first },
-    }).migrateToLatest();
+    const provider = { getMigrations: async () => applied };
+    await new Migrator({ db: schema, provider }).migrateToLatest();
     await sql`insert into tenant values ('t', '[]', 0, '2026')`.execute(schema);
+    return { schema, close: () => transactions.close() };
+  }
+  const first = { '0001-registry-and-ledger': registryAndLedger };
+  const second = { ...first, '0002-group-linking': groupLinking };
+
+  test('of an older version is brought up to date, and keeps what it holds', async () => {
+    const { schema, close } = await older(first);
     await sql`insert into device_group values ('g', 't', '2026')`.execute(schema);
     await migrate(schema);
     const group = await schema.selectFrom('device_group').selectAll().executeTakeFirst();
     assert.deepEqual(
       { ...group },
-      { label: 'g', tenant: 't', created_at: '2026', linking: 'optional' },
+      { label: 'g', tenant: 't', created_at: '2026', settings: '{"linking":"optional"}' },
     );
-    await transactions.close();
+    await close();
+  });
+
+  test('before groups had settings: linking stays as it was set', async () => {
+    const { schema, close } = await older(second);
+    for (const linking of ['off', 'optional', 'required'])
+      await sql`insert into device_group values (${linking}, 't', '2026', ${linking})`.execute(
+        schema,
+      );
+    await migrate(schema);
+    const rows = await schema.selectFrom('device_group').selectAll().execute();
+    assert.deepEqual(
+      rows.map((row) => [row.label, groupOf(row).settings]),
+      ['off', 'optional', 'required'].map((linking) => [linking, { ...defaultSettings, linking }]),
+    );
+    await close();
+  });
+
+  test('before there were registration authorities: every device is a device, every certificate its own', async () => {
+    const { schema, close } = await older(second);
+    await sql`insert into device_group values ('g', 't', '2026', 'required')`.execute(schema);
+    await sql`insert into device values ('d', 't', 'g', null, '[]', 'active', '2026')`.execute(
+      schema,
+    );
+    await sql`insert into issuance values ('i', '01', x'3000', x'3001', 'key', 'request', 'device', 'd',
+      'one-time-password', 'otp', '2026', '2027', 'r', '2026', '2026', null, null)`.execute(schema);
+    await migrate(schema);
+    const device = await schema.selectFrom('device').selectAll().executeTakeFirstOrThrow();
+    assert.equal(deviceOf(device).role, 'device');
+    const issuance = await schema.selectFrom('issuance').selectAll().executeTakeFirstOrThrow();
+    const { relayedBy, revocationChallenge, subscriber } = issuanceOf(issuance);
+    assert.deepEqual([relayedBy, revocationChallenge, subscriber], [undefined, undefined, 'd']);
+    assert.deepEqual(await schema.selectFrom('approval').selectAll().execute(), []);
+    await close();
   });
 
   test('of a newer version is refused', async () => {

@@ -1,12 +1,18 @@
+import { existsSync, mkdirSync } from 'node:fs';
 import { Command } from 'commander';
-import { fingerprintOf } from '../../ca/certificate.ts';
+import { fingerprintOf, readCertificate } from '../../ca/certificate.ts';
 import { readDer } from '../../ca/der.ts';
 import { describeName, readName } from '../../ca/distinguished-name.ts';
-import { loadConfig } from '../../server/config.ts';
-import { loadCaChain, toPem } from '../../server/data-directory.ts';
-import { type DataOption, withJson } from '../data.ts';
-import { usage } from '../exit.ts';
+import { labelIsTaken } from '../../hsm/replace-key.ts';
+import { type Config, loadConfig } from '../../server/config.ts';
+import { dataPaths, loadCaChain, readPem, toPem } from '../../server/data-directory.ts';
+import { lockServer } from '../../server/server-lock.ts';
+import { type DataOption, withJson, withStores } from '../data.ts';
+import { conflict, usage } from '../exit.ts';
+import { makeCmcKey } from '../make-cmc-key.ts';
+import { openCa } from '../open-ca.ts';
 import { print, printFields, printJson } from '../print.ts';
+import { crlCommand } from './crl.ts';
 
 export function caCommand(): Command {
   const ca = new Command('ca').description("the CA's own certificates");
@@ -16,6 +22,11 @@ export function caCommand(): Command {
     .option('--pem', 'print it as PEM')
     .option('--fingerprint', 'print its SHA-256 fingerprint')
     .action(show);
+  withJson(ca.command('cmc-key'))
+    .description('make the key that signs CMC answers (/fullcmc) and packages of generated keys')
+    .option('--replace', 'make another one in its place and revoke its certificate')
+    .action(makeKey);
+  ca.addCommand(crlCommand());
   return ca;
 }
 
@@ -48,4 +59,48 @@ function show(
   };
   if (options.json) printJson({ ...shown, pem: toPem(der) });
   else printFields(shown);
+}
+
+async function makeKey(options: DataOption & { replace?: true; json?: true }): Promise<void> {
+  const der = await withStores(options, async (stores, config) => {
+    // A server that lends the old key could not start its signer again.
+    const unlock = options.replace ? lock(config) : () => undefined;
+    try {
+      const ca = await openCa(config);
+      try {
+        const there = existsSync(dataPaths(config.directory).cmc);
+        if (!options.replace && (there || labelIsTaken(ca.token, config.hsm.cmcKey)))
+          throw conflict(
+            `There is a key ${config.hsm.cmcKey} already; --replace makes another one in its place.`,
+          );
+        return await makeCmcKey(config, ca, stores, there ? serialNumberIn(config) : undefined);
+      } finally {
+        ca.close();
+      }
+    } finally {
+      unlock();
+    }
+  });
+  const { serialNumber, subject, notAfter } = readCertificate(der);
+  const shown = {
+    subject: describeName(readName(readDer(subject))),
+    serialNumber,
+    notAfter,
+    fingerprint: fingerprintOf(der),
+  };
+  if (options.json) printJson({ ...shown, pem: toPem(der) });
+  else {
+    printFields(shown);
+    if (!options.replace) print('A server that is running uses it from its next start on.');
+  }
+}
+
+function lock({ directory }: Config): () => void {
+  const { run, serverLock } = dataPaths(directory);
+  mkdirSync(run, { recursive: true, mode: 0o700 });
+  return lockServer(serverLock);
+}
+
+function serialNumberIn({ directory }: Config): string {
+  return readCertificate(readPem(dataPaths(directory).cmc)).serialNumber;
 }

@@ -86,7 +86,7 @@ async function show(
     process.stdout.write(toPem(record.certificate));
     return;
   }
-  const { toBeSigned: _, certificate, credential, ...rest } = record;
+  const { toBeSigned: _, revocationChallenge: __, certificate, credential, ...rest } = record;
   const shown = {
     ...rest,
     status: statusOf(record),

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { caKeyOf } from '../../server/ca-key.ts';
 import { type Config, loadConfig, readSecret } from '../../server/config.ts';
-import { dataPaths, loadCaChain } from '../../server/data-directory.ts';
+import { dataPaths, loadCaChain, loadCmcCertificate } from '../../server/data-directory.ts';
 import { type DataOption, withJson } from '../data.ts';
 import { CommandError, exitCodes } from '../exit.ts';
 import { print, printJson } from '../print.ts';
@@ -14,10 +14,18 @@ export function checkConfigCommand(): Command {
     .action(check);
 }
 
-/** Each check is tried, so that one run shows every problem. */
-const checks: Readonly<Record<string, (config: Config) => void>> = {
+/** Each check is tried, so that one run shows every problem. A sentence that a check returns is no problem, but a note. */
+const checks: Readonly<Record<string, (config: Config) => unknown>> = {
   'CA certificates': ({ directory }) => {
     caKeyOf(loadCaChain(directory).issuing);
+  },
+  'CMC certificate': ({ directory }) => {
+    const { cmc } = dataPaths(directory);
+    const certificate = loadCmcCertificate(directory, loadCaChain(directory));
+    if (!certificate) return `none yet; \`bestow ca cmc-key\` makes ${cmc}`;
+    caKeyOf(certificate);
+    if (certificate.notAfter <= new Date()) throw new Error(`${cmc} has expired.`);
+    return undefined;
   },
   'TLS certificate and key': ({ directory }) => {
     const { serverChain, serverKey } = dataPaths(directory);
@@ -46,16 +54,16 @@ function check(options: DataOption & { json?: true }): void {
   const config = loadConfig(options.data);
   const results = Object.entries(checks).map(([what, run]) => {
     try {
-      run(config);
-      return { what, ok: true };
+      const note = run(config);
+      return typeof note === 'string' ? { what, ok: true, note } : { what, ok: true };
     } catch (error) {
       return { what, ok: false, problem: error instanceof Error ? error.message : String(error) };
     }
   });
   if (options.json) printJson(results);
   else
-    for (const { what, ok, problem } of results)
-      print(ok ? `ok       ${what}` : `PROBLEM  ${what}: ${problem}`);
+    for (const { what, ok, note, problem } of results)
+      print([`${ok ? 'ok      ' : 'PROBLEM '} ${what}`, note, problem].filter(Boolean).join(': '));
   const problems = results.filter(({ ok }) => !ok).length;
   if (problems > 0) throw new CommandError(exitCodes.failure, `${problems} problem(s) found.`);
 }

@@ -19,6 +19,7 @@ import {
 } from '../data.ts';
 import { conflict, notFound } from '../exit.ts';
 import { print, printFields, printJson, printTable } from '../print.ts';
+import { deviceKeyCommand } from './device-key.ts';
 
 export function deviceCommand(): Command {
   const device = new Command('device').description('the device registry');
@@ -62,6 +63,7 @@ export function deviceCommand(): Command {
     .description('take a device out of the registry and revoke its passwords and certificates')
     .argument('<id>')
     .action(remove);
+  device.addCommand(deviceKeyCommand());
   return device;
 }
 

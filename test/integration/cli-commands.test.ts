@@ -29,8 +29,10 @@ const commands = [
   ...['', 'init', 'serve', 'otp', 'otp create', 'otp list', 'otp revoke', 'device', 'device add'],
   ...['device list', 'device show', 'device block', 'device unblock', 'device remove', 'tenant'],
   ...['tenant add', 'tenant list', 'tenant show', 'tenant set-endpoint', 'cert', 'cert list'],
-  ...['cert show', 'cert revoke', 'ca', 'ca show', 'check-config'],
-  ...['group', 'group add', 'group list', 'group set'],
+  ...['cert show', 'cert revoke', 'ca', 'ca show', 'ca crl', 'ca cmc-key', 'check-config'],
+  ...['group', 'group add', 'group list', 'group show', 'group set', 'device set-names'],
+  ...['pending', 'pending list', 'pending show', 'pending approve', 'pending reject'],
+  ...['device key', 'device key add', 'device key list', 'device key remove'],
 ];
 
 test('every command has help on standard output', { timeout }, () =>
@@ -52,6 +54,9 @@ test('exit code 2: what was typed cannot be meant', { timeout }, () =>
       ['otp', 'list', '--no-such-option'],
       ['device', 'add', 'd', '--name', 'no-kind'],
       ['device', 'add', 'd', '--serial-number', 'Umlaut ä'],
+      ['device', 'add', 'd', '--role', 'king'],
+      ['device', 'set-names', 'd', 'DNS:a.example', 'no-kind'],
+      ['pending', 'list', '--state', 'perhaps'],
       ['tenant', 'add', 'Capital'],
       ['tenant', 'add', 't', '--label', 'cacerts'],
       ['tenant', 'add', 't', '--endpoint', 'no-uri'],
@@ -62,6 +67,8 @@ test('exit code 2: what was typed cannot be meant', { timeout }, () =>
       ['group', 'add', 'cacerts'],
       ['group', 'add', 'g', '--linking', 'perhaps'],
       ['group', 'set', 'default'],
+      ['group', 'set', 'default', '--key-types', 'P-256,DSA'],
+      ['group', 'set', 'default', '--challenge-password', 'one-time-password'],
       ['init', '--ca-key', 'DSA'],
     ],
     async (command) => {
@@ -74,7 +81,7 @@ test('exit code 2: what was typed cannot be meant', { timeout }, () =>
 );
 
 test('exit code 2: a limit that is no number', { timeout }, () =>
-  inPairs(['otp', 'device', 'cert'], async (noun) =>
+  inPairs(['otp', 'device', 'cert', 'pending'], async (noun) =>
     assertEnded(await server.cli(noun, 'list', '--limit', 'many'), 2, noun),
   ),
 );
@@ -89,11 +96,16 @@ test('exit code 3: there is no such thing', { timeout }, () =>
       ['device', 'block', 'nobody'],
       ['device', 'unblock', 'nobody'],
       ['device', 'remove', 'nobody'],
+      ['device', 'set-names', 'nobody', 'DNS:a.example'],
+      ['pending', 'show', 'req-nothing'],
+      ['pending', 'approve', 'req-nothing'],
+      ['pending', 'reject', 'req-nothing'],
       ['tenant', 'show', 'nobody'],
       ['tenant', 'set-endpoint', 'nobody', 'mqtts://a.example:1'],
       ['cert', 'show', '01:02'],
       ['cert', 'revoke', '0102'],
       ['group', 'set', 'nowhere', '--linking', 'off'],
+      ['group', 'show', 'nowhere'],
       ['group', 'add', 'g', '--tenant', 'nobody'],
     ],
     async (command) => {
@@ -121,6 +133,7 @@ test('exit code 5: it is there already, or it is too late', { timeout }, async (
       ['group', 'add', 'default'],
       ['group', 'add', 'default', '--tenant', 'elsewhere'],
       ['init'],
+      ['ca', 'cmc-key'],
     ],
     async (command) => assertEnded(await server.cli(...command), 5, command.join(' ')),
   );
@@ -133,17 +146,28 @@ function assertKeys(value: unknown, keys: readonly string[]): void {
 }
 
 test('--json: groups', { timeout }, async () => {
-  const group = ['label', 'tenant', 'linking'];
+  const group = ['label', 'tenant', 'settings'];
   assertKeys(await server.json('group', 'add', 'wing-b', '--tenant', 'default'), group);
   assertKeys(await server.json('group', 'set', 'wing-b', '--linking', 'required'), group);
-  const listed = await server.json<{ label: string; linking: string }[]>('group', 'list');
-  assert.equal(listed.find(({ label }) => label === 'wing-b')?.linking, 'required');
+  type Shown = { label: string; settings: { linking: string; keyTypes: string[] } };
+  const listed = await server.json<Shown[]>('group', 'list');
+  assert.equal(listed.find(({ label }) => label === 'wing-b')?.settings.linking, 'required');
+  await server.json('group', 'set', 'wing-b', '--key-types', 'P-256,P-384', '--approval', 'on');
+  const { settings } = await server.json<Shown>('group', 'show', 'wing-b');
+  assert.deepEqual(settings.keyTypes, ['P-256', 'P-384']);
+  assert.equal(settings.linking, 'required', 'what is not named stays');
+  const { stdout } = await server.cli('group', 'list');
+  assert.match(stdout, /wing-b .*linking=required approval=on key-types=P-256,P-384/);
 });
 
 test('--json: devices, their passwords and certificates', { timeout }, async () => {
-  const device = ['id', 'tenant', 'group', 'names', 'status', 'serialNumber'];
+  const device = ['id', 'tenant', 'group', 'names', 'status', 'role', 'serialNumber'];
   const names = ['--serial-number', 'SN-1', '--name', 'DNS:d1.example'];
   assertKeys(await server.json('device', 'add', 'd1', ...names), device);
+  const moved = await server.json<{ names: string[] }>('device', 'set-names', 'd1');
+  assertKeys(moved, device);
+  assert.deepEqual(moved.names, []);
+  assert.deepEqual(await server.json('pending', 'list'), []);
 
   const created = await server.json<Record<string, string>>('otp', 'create', '--device', 'd1');
   assertKeys(created, ['id', 'device', 'tenant', 'password', 'expiresAt']);

@@ -179,7 +179,13 @@ describe('a registration authority', { timeout }, () => {
   test('may show the device’s own password, which is spent on that key', async () => {
     const device = new ForgingDevice('assisted');
     const challenges = { otpChallenge: passwords.assisted ?? '' };
-    certificateOf(await ask(ra, device.request({ challenges })));
+    const serialNumber = serialOf(certificateOf(await ask(ra, device.request({ challenges }))));
+    const row = auditOf(server, 'certificate.intended').find(
+      ({ object }) => object === serialNumber,
+    );
+    const { credential, relayedBy } = row?.details ?? {};
+    assert.equal((credential as { kind: string }).kind, 'one-time-password');
+    assert.equal(relayedBy, 'ra-1');
     const other = new ForgingDevice('assisted');
     await assertRefused(await ask(ra, other.request({ challenges })), 401, /spent on another key/);
     const wrong = { otpChallenge: passwords.linked ?? '' };

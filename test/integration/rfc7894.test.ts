@@ -150,7 +150,7 @@ describe('otpChallenge beside another credential', { timeout }, () => {
     assert.deepEqual((await stateOf(who)).sort(), ['spent', 'unused']);
   });
 
-  test('a client certificate: it must be the same device’s', async () => {
+  test('a client certificate, or whatever else: it must be the same device’s', async () => {
     const [who, stranger] = [await newcomer(), await newcomer()];
     const certificate = certificateOf(await ask(who.device.request(), basic(who)));
     const holder = { certificate, key: who.device.key };
@@ -161,6 +161,14 @@ describe('otpChallenge beside another credential', { timeout }, () => {
       const wrong = who.device.request(otp('wrong'));
       await assertRefused(await ask(wrong, holder, path), 401, /No such/);
     }
+    // A request that names nobody leaves it to the credentials, which then must agree.
+    const nameless = other(who.device).request({ subject: sequence(), ...otp(stranger.password) });
+    for (const credentials of [holder, { user: who.device.id, password: fresh }])
+      await assertRefused(
+        await ask(nameless, credentials),
+        401,
+        /the other credential of newcomer/,
+      );
     assert.deepEqual(await stateOf(stranger), ['unused']);
     const renewed = certificateOf(
       await ask(who.device.request(otp(fresh)), holder, 'simplereenroll'),
