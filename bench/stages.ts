@@ -43,7 +43,7 @@ export async function measureStages(data: string, say: (text: string) => void): 
     throw error;
   });
   const supervisor = await superviseSigner(config.hsm, {
-    ...caKeyOf(issuing),
+    keys: [{ label: config.hsm.key, certificate: dataPaths(data).issuing, ...caKeyOf(issuing) }],
     pinRefused: dataPaths(data).pinRefused,
     log: () => undefined,
   });
@@ -72,6 +72,7 @@ export async function measureStages(data: string, say: (text: string) => void): 
         caller,
         profile,
         linking: 'absent',
+        source: '192.0.2.1',
         requestId: 'bench',
       });
       const validity = { notBefore: now, notAfter: new Date(now.getTime() + 86_400_000) };

@@ -9,9 +9,10 @@ import { backdateSeconds, type Profile } from './certificate-profile.ts';
 import { digestOf } from './certificate-request.ts';
 import { checkCertificate } from './check-certificate.ts';
 import { CertificateComposer, type Validity } from './compose-certificate.ts';
-import { encode, sameBytes, tags } from './der.ts';
+import { encode, readDer, sameBytes, tags } from './der.ts';
 import { failpoint } from './failpoint.ts';
 import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance-ledger.ts';
+import { readPublicKey } from './key-rules.ts';
 import { requireWellFormedCertificate } from './lint/lint-certificate.ts';
 import { Refusal } from './refusal.ts';
 import { makeSerialNumber } from './serial-number.ts';
@@ -112,7 +113,10 @@ export class CertificateAuthority {
 
   async #release(record: IssuanceRecord, plan: CertificatePlan): Promise<Omit<Issued, 'repeated'>> {
     const { certificate, serialNumber, notAfter } = record;
-    return certificate ? { certificate, serialNumber, notAfter } : this.#complete(record, plan);
+    if (certificate) return { certificate, serialNumber, notAfter };
+    // Where keys are made here, the same request may have come twice at the same time and made two.
+    const { publicKey } = plan.requestKeyDigest === undefined ? plan : keyIn(record.toBeSigned);
+    return this.#complete(record, { ...plan, publicKey });
   }
 
   /** Signing the same to-be-signed octets a second time is harmless; only the certificate stored first is released. */
@@ -179,7 +183,13 @@ export function requestDigestOf(plan: CertificatePlan | KeylessPlan): string {
   return digestOf(Buffer.concat([requestKeyOf(plan), subject, ...texts]));
 }
 
-/** A request to make a key is never the repetition of one to certify the key in it. */
+/** The key of a TBSCertificate (RFC 5280 section 4.1). */
+function keyIn(toBeSigned: Uint8Array): Pick<CertificatePlan, 'publicKey'> {
+  const key = readDer(toBeSigned).children[6];
+  if (!key) throw new TypeError('The record holds no to-be-signed certificate.');
+  return { publicKey: readPublicKey(key) };
+}
+
 function requestKeyOf(plan: CertificatePlan | KeylessPlan): Uint8Array {
   if (plan.requestKeyDigest !== undefined) return utf8String(plan.requestKeyDigest);
   // A KeylessPlan always has the digest.

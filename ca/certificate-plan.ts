@@ -20,8 +20,8 @@ export interface CertificatePlan {
   readonly subjectAltNames: readonly string[];
   readonly publicKey: Pick<PublicKey, 'subjectPublicKeyInfo' | 'subjectPublicKey'>;
   /**
-   * Where the key was made here: the digest of the key that stood in the request, by which a repetition is known
-   * (RFC 7030 section 4.4.1); SHA-256 of the SubjectPublicKeyInfo, hexadecimal.
+   * Where the key was made here: what stands on record for the key in the request, by which a repetition is known
+   * (RFC 7030 section 4.4.1); SHA-256, hexadecimal.
    */
   readonly requestKeyDigest?: string;
   /** Absolute URIs in order of preference. */

@@ -74,7 +74,7 @@ export function readCertificate(der: Uint8Array): Certificate {
 }
 
 /** The one encoding of each time (RFC 5280 section 4.1.2.5). `Date` would read 30 February as 2 March. */
-function readTime({ tag, bytes, content }: DerElement): Date {
+export function readTime({ tag, bytes, content }: DerElement): Date {
   const digits = latin1(content);
   const full =
     tag === tags.utcTime ? `${Number(digits.slice(0, 2)) < 50 ? '20' : '19'}${digits}` : digits;

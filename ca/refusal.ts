@@ -7,7 +7,11 @@
 export type RequestRefusalCode = 'malformed-request' | 'bad-signature' | 'unsupported-key';
 
 /** Reasons found when the intent to issue is recorded. */
-export type IssuanceRefusalCode = 'credential-spent' | 'key-in-use' | 'subscriber-inactive';
+export type IssuanceRefusalCode =
+  | 'credential-spent'
+  | 'key-in-use'
+  | 'subscriber-inactive'
+  | 'approval-used';
 
 export class Refusal<Code extends string = string> extends Error {
   override readonly name = 'Refusal';

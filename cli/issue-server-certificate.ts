@@ -13,7 +13,7 @@ import type { Config } from '../server/config.ts';
 import { dataPaths, toPem } from '../server/data-directory.ts';
 import type { Stores } from '../storage/stores.ts';
 import { operator } from './data.ts';
-import type { NewCa } from './set-up-ca.ts';
+import type { OpenCa } from './open-ca.ts';
 
 /** The names a local client uses, so that the server can always be tried on its own machine. */
 const localNames = ['localhost', '127.0.0.1', '::1'];
@@ -24,7 +24,7 @@ const localNames = ['localhost', '127.0.0.1', '::1'];
  */
 export async function issueServerCertificate(
   config: Config,
-  { chain, signer }: NewCa,
+  { chain, signer }: OpenCa,
   { ledger }: Stores,
   hostnames: readonly string[],
 ): Promise<void> {

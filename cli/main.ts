@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   device: async () => (await import('./commands/device.ts')).deviceCommand(),
   group: async () => (await import('./commands/group.ts')).groupCommand(),
   tenant: async () => (await import('./commands/tenant.ts')).tenantCommand(),
+  pending: async () => (await import('./commands/pending.ts')).pendingCommand(),
   cert: async () => (await import('./commands/cert.ts')).certCommand(),
   ca: async () => (await import('./commands/ca.ts')).caCommand(),
   'check-config': async () => (await import('./commands/check-config.ts')).checkConfigCommand(),
@@ -44,12 +45,12 @@ function exitCodeOf(error: unknown): ExitCode {
   return code === 'EACCES' || code === 'EPERM' ? exitCodes.notAllowed : exitCodes.failure;
 }
 
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withSubcommands)];
+}
+
 const program = await makeProgram(process.argv[2]);
-for (const command of [
-  program,
-  ...program.commands,
-  ...program.commands.flatMap((c) => c.commands),
-])
+for (const command of withSubcommands(program))
   command.exitOverride().showHelpAfterError('(--help shows what there is)');
 
 try {

@@ -45,18 +45,18 @@ export function admit(
  * @param withKey completes the plan
  * @throws besides, what `withKey` throws
  */
-export async function admitKeyless<Plan extends CertificatePlan | KeylessPlan>(
-  plan: Plan,
+export async function admitKeyless(
+  plan: CertificatePlan | KeylessPlan,
   order: KeylessOrder,
   parts: EnrollmentParts,
-  withKey: (plan: Plan) => Promise<CertificatePlan>,
+  withKey: () => Promise<CertificatePlan>,
 ): Promise<Issued> {
   const { authority, approvals } = parts;
-  if (!order.caller.group.settings.approval) return authority.issue(await withKey(plan));
+  if (!order.caller.group.settings.approval) return authority.issue(await withKey());
   const request = approvalRequestOf(plan, order, parts);
   const issueApproved = async (approval: Approval) => {
     const id = requireApproval(approval, parts);
-    return authority.issue({ ...(await withKey(plan)), approval: id });
+    return authority.issue({ ...(await withKey()), approval: id });
   };
   try {
     return await issueApproved(await approvals.seek(request));

@@ -14,7 +14,13 @@ export type EnrollmentRefusalCode =
   | 'approval-pending'
   | 'approval-rejected'
   | 'unknown-certificate'
-  | 'revocation-not-permitted';
+  | 'revocation-not-permitted'
+  | 'key-generation-not-allowed'
+  | 'encryption-required'
+  | 'unknown-decryption-key'
+  | 'no-common-algorithm'
+  | 'generated-key-gone'
+  | 'not-set-up';
 
 /**
  * Who asks is not known. The reason is for the log alone: unknown, wrong, spent and expired look alike outside.

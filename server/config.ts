@@ -73,24 +73,49 @@ export const configSchema = z.strictObject({
       })
       .prefault({})
       .describe('Failed authentications after which a credential or source has to wait.'),
+    waiting: z
+      .strictObject({
+        retryAfter: duration
+          .default('60s')
+          .describe('When a device whose request waits for approval is told to ask again.'),
+        validity: duration
+          .default('7d')
+          .describe('How long such a request, and what was decided about it, is remembered.'),
+      })
+      .prefault({})
+      .describe('Requests that wait for a person (`bestow pending`).'),
   }),
-  hsm: z.strictObject({
-    module: z.string().describe('Path of the PKCS#11 library.'),
-    token: z.string().describe('Label of the token.'),
-    key: z.string().default('issuing').describe('CKA_LABEL of the issuing CA key.'),
-    pin: secret.describe('The user PIN: `{ file: PATH }` (mode 0600) or `{ env: NAME }`.'),
-    environment: z
-      .record(z.string(), z.string())
-      .optional()
-      .describe('Variables the library reads, such as SOFTHSM2_CONF.'),
-    deadline: milliseconds
-      .optional()
-      .describe('Milliseconds one signature may take; default 5000.'),
-    sessions: z.int().min(1).max(64).optional().describe('PKCS#11 sessions kept open; default 4.'),
-    probeInterval: milliseconds
-      .optional()
-      .describe('Milliseconds between test signatures; default 5000.'),
-  }),
+  hsm: z
+    .strictObject({
+      module: z.string().describe('Path of the PKCS#11 library.'),
+      token: z.string().describe('Label of the token.'),
+      key: z.string().default('issuing').describe('CKA_LABEL of the issuing CA key.'),
+      cmcKey: z
+        .string()
+        .default('cmc')
+        .describe('CKA_LABEL of the key that signs CMC answers and packages of generated keys.'),
+      pin: secret.describe('The user PIN: `{ file: PATH }` (mode 0600) or `{ env: NAME }`.'),
+      environment: z
+        .record(z.string(), z.string())
+        .optional()
+        .describe('Variables the library reads, such as SOFTHSM2_CONF.'),
+      deadline: milliseconds
+        .optional()
+        .describe('Milliseconds one signature may take; default 5000.'),
+      sessions: z
+        .int()
+        .min(1)
+        .max(64)
+        .optional()
+        .describe('PKCS#11 sessions kept open for each key; default 4.'),
+      probeInterval: milliseconds
+        .optional()
+        .describe('Milliseconds between test signatures; default 5000.'),
+    })
+    .refine(({ key, cmcKey }) => key !== cmcKey, {
+      path: ['cmcKey'],
+      message: 'must not be the key that signs certificates (hsm.key)',
+    }),
   storage: z
     .strictObject({
       sqlite: z.string().default('bestow.db').describe('Path of the SQLite database.'),
@@ -120,6 +145,15 @@ export const configSchema = z.strictObject({
             ),
         })
         .prefault({}),
+    })
+    .prefault({}),
+  crl: z
+    .strictObject({
+      validity: duration
+        .default('7d')
+        .describe(
+          'From thisUpdate to nextUpdate of a CRL; a new one is made after half of it, and after each revocation.',
+        ),
     })
     .prefault({}),
   endpointArc: z
@@ -156,11 +190,19 @@ export interface Config {
     readonly workers: number | 'auto';
     readonly limits: ListenerLimits;
     readonly failures: FailureLimits;
+    /** Seconds. */
+    readonly waiting: { readonly retryAfter: number; readonly validity: number };
   };
-  readonly hsm: TokenConfig;
+  readonly hsm: TokenConfig & {
+    /** CKA_LABEL of the issuing key. */
+    readonly key: string;
+    /** CKA_LABEL of the key that signs CMC answers. */
+    readonly cmcKey: string;
+  };
   readonly storage: StorageConfig;
   readonly pepper: SecretReference;
   readonly profiles: { readonly device: ProfileConfig };
+  readonly crl: { readonly validitySeconds: number };
   readonly endpointArc: string;
   readonly serialPrefix: number;
   readonly log: { readonly level: string };
@@ -211,7 +253,7 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
   const at = (path: string) => (isAbsolute(path) ? path : join(directory, path));
   const secretAt = (reference: SecretReference): SecretReference =>
     'file' in reference ? { file: at(reference.file) } : reference;
-  const { listen, failures, ...est } = data.est;
+  const { listen, failures, waiting, ...est } = data.est;
   const { window, ...counts } = failures;
   const { environment, ...hsm } = data.hsm;
   const softHsmConf = environment?.SOFTHSM2_CONF;
@@ -221,6 +263,10 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
       ...est,
       listen: parseListen(listen),
       failures: { ...counts, windowSeconds: parseDuration(window) },
+      waiting: {
+        retryAfter: parseDuration(waiting.retryAfter),
+        validity: parseDuration(waiting.validity),
+      },
     },
     hsm: {
       ...withoutUndefined(hsm),
@@ -237,6 +283,7 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
     storage: { ...data.storage, sqlite: at(data.storage.sqlite) },
     pepper: secretAt(data.oneTimePasswords.pepper),
     profiles: data.profiles,
+    crl: { validitySeconds: parseDuration(data.crl.validity) },
     endpointArc: data.endpointArc,
     serialPrefix: data.serialPrefix,
     log: data.log,

@@ -6,21 +6,35 @@ import { readFileSync } from 'node:fs';
 import type { Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import type { CaChain } from '../ca/ca-chain.ts';
+import type { CaCertificate, CaChain } from '../ca/ca-chain.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { deviceProfile } from '../ca/certificate-profile.ts';
+import { deviceProfile, registrationAuthorityProfile } from '../ca/certificate-profile.ts';
 import { ClientCertificateValidator } from '../ca/client-certificate.ts';
+import type { CmcCertificate } from '../ca/cmc-certificate.ts';
+import { CrlPublisher } from '../ca/crl-publisher.ts';
 import type { Signer } from '../ca/signer.ts';
 import { CertificateAuthenticator } from '../enrollment/by-certificate.ts';
+import { DigestAuthenticator } from '../enrollment/by-digest.ts';
 import { OneTimePasswordAuthenticator } from '../enrollment/by-one-time-password.ts';
+import { SharedSecretAuthenticator } from '../enrollment/by-shared-secret.ts';
+import type { DeliveredAnswers } from '../enrollment/delivered-answers.ts';
+import { DeviceKeySecrets } from '../enrollment/device-keys.ts';
+import type { KeyGenerator } from '../enrollment/key-generator.ts';
+import { PlatformKeyGenerator } from '../enrollment/platform-key-generator.ts';
+import { RevocationChallenges } from '../enrollment/revocation-challenge.ts';
+import { RemoteKeyGenerator } from '../hsm/key-generator-connection.ts';
 import { connectSigner } from '../hsm/signer-connection.ts';
 import type { Stores } from '../storage/stores.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import { caKeyOf } from './ca-key.ts';
 import { type Config, readSecret } from './config.ts';
-import { dataPaths, loadCaChain } from './data-directory.ts';
+import { dataPaths, loadCaChain, loadCmcCertificate } from './data-directory.ts';
+import { AnswersInMemory } from './delivered-answers.ts';
 import { estApp } from './est/app.ts';
-import type { EstParts } from './est/exchange.ts';
+import { PendTokens } from './est/cmc/pend-token.ts';
+import { PopChallenges } from './est/cmc/pop-challenge.ts';
+import { NonceMint } from './est/digest-nonce.ts';
+import type { CmcSigner, EstParts } from './est/exchange.ts';
 import { gracefulClose } from './graceful-close.ts';
 import { createListener } from './listener.ts';
 
@@ -33,6 +47,7 @@ export interface EstWorker {
 /**
  * What can be read is read before anything is opened; what is opened is closed again when a later step fails.
  * @param fatal called when the worker can no longer serve and has to be replaced
+ * @param answers shared with the other workers, where there are any
  * @throws Error with a sentence that says why the worker does not start
  */
 export async function startEstWorker(
@@ -40,26 +55,25 @@ export async function startEstWorker(
   signerSocket: string,
   logger: Logger,
   fatal: (error: Error) => void,
+  answers = new AnswersInMemory(),
 ): Promise<EstWorker> {
   const chain = loadCaChain(config.directory);
   const paths = dataPaths(config.directory);
   const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
   const certificateChain = readFileSync(paths.serverChain);
   const privateKey = readFileSync(paths.serverKey);
-  const { deadline } = config.hsm;
+  const cmcCertificate = loadCmcCertificate(config.directory, chain);
 
   const stores = await openStoresInThread(config.storage, config.est.failures, fatal);
-  const signer = connectSigner({
-    socketPath: signerSocket,
-    ...caKeyOf(chain.issuing),
-    ...(deadline === undefined ? {} : { deadline }),
-  });
+  const token = connectToken(config, signerSocket, chain, cmcCertificate);
   const closeParts = async () => {
-    signer.close();
+    answers.close();
+    token.close();
     await stores.close();
   };
   try {
-    const app = estApp(composeEst({ config, chain, signer, stores, pepper }), logger);
+    const parts = composeEst({ config, chain, token, stores, answers, pepper, logger });
+    const app = estApp(parts, logger);
     const { limits } = config.est;
     const server = createListener({ certificateChain, privateKey, limits }, app, logger);
     const close = gracefulClose(server);
@@ -77,27 +91,91 @@ export async function startEstWorker(
   }
 }
 
+/** What the signer process lends to this worker. */
+interface Token {
+  readonly signer: Signer;
+  readonly cmcSigner?: CmcSigner;
+  readonly keyGenerator: KeyGenerator;
+  close(): void;
+}
+
+function connectToken(
+  { hsm: { deadline } }: Config,
+  socketPath: string,
+  chain: CaChain,
+  cmcCertificate: CmcCertificate | undefined,
+): Token {
+  const connectKeyOf = (certificate: CaCertificate | CmcCertificate) =>
+    connectSigner({
+      socketPath,
+      ...caKeyOf(certificate),
+      ...(deadline === undefined ? {} : { deadline }),
+    });
+  const signer = connectKeyOf(chain.issuing);
+  const cmcSigner = cmcCertificate && connectKeyOf(cmcCertificate);
+  return {
+    signer,
+    ...(cmcSigner ? { cmcSigner: { signer: cmcSigner, certificate: cmcCertificate.der } } : {}),
+    keyGenerator: new RemoteKeyGenerator({ socketPath }),
+    close: () => {
+      signer.close();
+      cmcSigner?.close();
+    },
+  };
+}
+
 interface Parts {
   readonly config: Config;
   readonly chain: CaChain;
-  readonly signer: Signer;
+  readonly token: Token;
   readonly stores: Stores;
+  readonly answers: DeliveredAnswers;
   readonly pepper: Uint8Array;
+  readonly logger: Logger;
 }
 
-function composeEst({ config, chain, signer, stores, pepper }: Parts): EstParts {
-  const { ledger, devices, tenants, oneTimePasswords } = stores;
+function composeEst(parts: Parts): EstParts {
+  const { config, chain, token, stores, answers, pepper, logger } = parts;
+  const { ledger, devices, tenants, oneTimePasswords, approvals, deviceKeys } = stores;
   const { serialPrefix } = config;
+  const { signer, cmcSigner, keyGenerator } = token;
   const validator = new ClientCertificateValidator([chain.issuing]);
   return {
     authority: new CertificateAuthority({ issuer: chain.issuing, signer, ledger, serialPrefix }),
     chain,
-    deviceProfile: deviceProfile(config.profiles.device, config.endpointArc),
+    profiles: {
+      device: deviceProfile(config.profiles.device, config.endpointArc),
+      'registration-authority': registrationAuthorityProfile(config.profiles.device),
+    },
+    ledger,
+    crls: new CrlPublisher({
+      issuer: chain.issuing,
+      signer,
+      store: stores.crls,
+      ...config.crl,
+      report: (error) =>
+        logger.error({ err: error }, 'no new CRL could be made; the last one serves on'),
+    }),
+    devices,
     tenants,
+    approvals,
+    waiting: config.est.waiting,
+    revocationChallenges: new RevocationChallenges(pepper),
     authenticators: {
       oneTimePassword: new OneTimePasswordAuthenticator(oneTimePasswords, pepper),
+      digest: new DigestAuthenticator(oneTimePasswords, stores.digestNonces, pepper),
+      nonces: new NonceMint(pepper),
       certificate: new CertificateAuthenticator(validator, ledger, devices),
+      sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
     },
+    failures: oneTimePasswords,
+    popChallenges: new PopChallenges(pepper),
+    pendTokens: new PendTokens(pepper),
+    keyGenerators: { platform: new PlatformKeyGenerator(), token: keyGenerator },
+    deviceKeys,
+    deviceKeySecrets: new DeviceKeySecrets(pepper),
+    deliveredAnswers: answers,
+    ...(cmcSigner ? { cmcSigner } : {}),
   };
 }
 

@@ -14,7 +14,8 @@ export interface TenantTable {
 export interface DeviceGroupTable {
   label: string;
   tenant: string;
-  linking: string;
+  /** JSON. */
+  settings: string;
   created_at: string;
 }
 
@@ -25,6 +26,7 @@ export interface DeviceTable {
   serial_number: string | null;
   names: string;
   status: string;
+  role: string;
   created_at: string;
 }
 
@@ -32,6 +34,8 @@ export interface OneTimePasswordTable {
   id: string;
   device: string;
   password_hash: string;
+  digest_secret: Uint8Array | null;
+  cmc_secret: Uint8Array | null;
   state: string;
   created_at: string;
   expires_at: string;
@@ -58,6 +62,43 @@ export interface IssuanceTable {
   issued_at: string | null;
   revoked_at: string | null;
   revocation_reason: string | null;
+  relayed_by: string | null;
+  revocation_challenge: string | null;
+  approval: string | null;
+}
+
+export interface ApprovalTable {
+  id: string;
+  device: string;
+  request_digest: string;
+  public_key_digest: string;
+  subject: string;
+  names: string;
+  profile: string;
+  source: string;
+  state: string;
+  reason: string | null;
+  decided_by: string | null;
+  decided_at: string | null;
+  first_seen: string;
+  last_seen: string;
+  expires_at: string;
+}
+
+/** The newest CRLs of each issuer. */
+export interface CrlTable {
+  issuer: string;
+  number: number;
+  this_update: string;
+  next_update: string;
+  revocations: number;
+  der: Uint8Array;
+}
+
+/** How many certificates of an issuer were revoked so far; kept by a trigger. */
+export interface RevocationCountTable {
+  issuer: string;
+  revocations: number;
 }
 
 export interface AuditLogTable {
@@ -76,12 +117,31 @@ export interface AuthenticationFailureTable {
   window_ends: string;
 }
 
+export interface DigestNonceTable {
+  nonce: string;
+  highest_count: number;
+  expires_at: string;
+}
+
+export interface DeviceKeyTable {
+  device: string;
+  id: string;
+  kind: string;
+  material: Uint8Array;
+  created_at: string;
+}
+
 export interface Database {
   tenant: TenantTable;
   device_group: DeviceGroupTable;
   device: DeviceTable;
   one_time_password: OneTimePasswordTable;
   issuance: IssuanceTable;
+  crl: CrlTable;
+  revocation_count: RevocationCountTable;
+  approval: ApprovalTable;
   audit_log: AuditLogTable;
   authentication_failure: AuthenticationFailureTable;
+  digest_nonce: DigestNonceTable;
+  device_key: DeviceKeyTable;
 }

@@ -101,6 +101,9 @@ export interface NewIssuance {
   readonly notAfter: string;
   readonly requestId: string;
   readonly recordedAt: string;
+  readonly relayedBy: string | null;
+  readonly approval: string | null;
+  readonly revocationChallenge: string | null;
 }
 
 export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
@@ -122,6 +125,9 @@ export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
     issued_at: null,
     revoked_at: null,
     revocation_reason: null,
+    relayed_by: values.relayedBy,
+    approval: values.approval,
+    revocation_challenge: values.revocationChallenge,
   }),
 );
 

@@ -6,10 +6,20 @@ import { type Kysely, type Migration, Migrator } from 'kysely';
 import type { Database } from './database.ts';
 import * as registryAndLedger from './migrations/0001-registry-and-ledger.ts';
 import * as groupLinking from './migrations/0002-group-linking.ts';
+import * as groupSettings from './migrations/0003-group-settings.ts';
+import * as digestAuthentication from './migrations/0004-digest-authentication.ts';
+import * as deviceKeys from './migrations/0005-device-keys.ts';
+import * as cmc from './migrations/0006-cmc.ts';
+import * as crl from './migrations/0007-crl.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
   '0002-group-linking': groupLinking,
+  '0003-group-settings': groupSettings,
+  '0004-digest-authentication': digestAuthentication,
+  '0005-device-keys': deviceKeys,
+  '0006-cmc': cmc,
+  '0007-crl': crl,
 };
 
 /** The database cannot be used by this program as it is. */

@@ -4,7 +4,8 @@ import type { Selectable } from 'kysely';
 import type { Credential } from '../ca/certificate-plan.ts';
 import type { IssuanceRecord, RevocationReason } from '../ca/issuance-ledger.ts';
 import type { Device } from '../enrollment/device.ts';
-import type { Group, Linking } from '../enrollment/group.ts';
+import type { Group } from '../enrollment/group.ts';
+import { defaultSettings, type GroupSettings } from '../enrollment/group-settings.ts';
 import type { OneTimePassword } from '../enrollment/one-time-password.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
 import type {
@@ -20,7 +21,20 @@ export function tenantOf(row: Selectable<Omit<TenantTable, 'created_at'>>): Tena
 }
 
 export function groupOf(row: Selectable<Omit<DeviceGroupTable, 'created_at'>>): Group {
-  return { label: row.label, tenant: row.tenant, linking: row.linking as Linking };
+  return { label: row.label, tenant: row.tenant, settings: settingsOf(row.settings) };
+}
+
+const readSettings = new Map<string, GroupSettings>();
+
+/** Settings that were written before a setting existed get its default. Every enrollment reads them, so they are kept. */
+function settingsOf(json: string): GroupSettings {
+  let settings = readSettings.get(json);
+  if (!settings) {
+    settings = { ...defaultSettings, ...JSON.parse(json) } as GroupSettings;
+    if (readSettings.size >= 1000) readSettings.clear();
+    readSettings.set(json, settings);
+  }
+  return settings;
 }
 
 export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at'>>): Device {
@@ -31,11 +45,12 @@ export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at'>>): Devi
     ...(row.serial_number === null ? {} : { serialNumber: row.serial_number }),
     names: JSON.parse(row.names),
     status: row.status === 'active' ? 'active' : 'blocked',
+    role: row.role as Device['role'],
   };
 }
 
 export function oneTimePasswordOf(
-  row: Selectable<Omit<OneTimePasswordTable, 'password_hash'>>,
+  row: Selectable<Omit<OneTimePasswordTable, 'password_hash' | 'digest_secret' | 'cmc_secret'>>,
 ): OneTimePassword {
   return {
     id: row.id,
@@ -66,5 +81,7 @@ export function issuanceOf(row: Selectable<IssuanceTable>): IssuanceRecord {
     ...(row.revocation_reason === null
       ? {}
       : { revocationReason: row.revocation_reason as RevocationReason }),
+    ...(row.relayed_by === null ? {} : { relayedBy: row.relayed_by }),
+    ...(row.revocation_challenge === null ? {} : { revocationChallenge: row.revocation_challenge }),
   };
 }

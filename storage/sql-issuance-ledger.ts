@@ -18,6 +18,7 @@ import {
   validCertificate,
 } from './issuance-queries.ts';
 import { issuanceOf } from './rows.ts';
+import { type ApprovalUse, isOpenApproval, useApproval } from './sql-approvals.ts';
 import type { Transactions } from './transactions.ts';
 
 type Transaction = Kysely<Database>;
@@ -132,18 +133,22 @@ function auditBase(intent: Intent): { at: Date; actor: string; requestId: string
 
 /** Everything that may have changed since the caller was identified is asked again here, under the write lock. */
 async function decideIntent(transaction: Transaction, intent: Intent): Promise<IntentOutcome> {
-  if (intent.subscriber !== undefined && !(await isActive(transaction, intent.subscriber)))
-    return refusal('subscriber-inactive', `Device ${intent.subscriber} is blocked or removed.`);
+  for (const device of [intent.subscriber, intent.relayedBy])
+    if (device !== undefined && !(await isActive(transaction, device)))
+      return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
   if (await isKeyOfAnother(transaction, intent))
     return refusal('key-in-use', 'The public key is already certified for another device.');
   const repeated = await repeatOf(transaction, intent);
   if (repeated) return repeated;
-  return (await spendCredential(transaction, intent))
-    ? { kind: 'recorded' }
-    : refusal(
-        'credential-spent',
-        `The credential ${intent.credential.id} is spent or no longer valid.`,
-      );
+  if (!(await isApproved(transaction, intent)))
+    return refusal('approval-used', `The approval ${intent.approval} is used up or has expired.`);
+  if (!(await spendCredential(transaction, intent)))
+    return refusal(
+      'credential-spent',
+      `The credential ${intent.credential.id} is spent or no longer valid.`,
+    );
+  await useUpApproval(transaction, intent);
+  return { kind: 'recorded' };
 }
 
 function refusal(
@@ -170,8 +175,7 @@ async function repeatOf(
 ): Promise<IntentOutcome | undefined> {
   const { credential, requestDigest, recordedAt } = intent;
   if (credential.kind === 'operator') return undefined;
-  const since =
-    credential.kind === 'client-certificate' ? recordedAt.getTime() - repeatWindowMs : 0;
+  const since = credential.kind === 'one-time-password' ? 0 : recordedAt.getTime() - repeatWindowMs;
   const { rows } = await issuanceByCredential(transaction, {
     issuer: intent.issuer,
     ...credential,
@@ -191,14 +195,31 @@ async function spendCredential(transaction: Transaction, intent: Intent): Promis
     case 'operator':
       return true;
     case 'one-time-password': {
-      const values = { id, device: subscriber, publicKeyDigest, now };
+      const spentOn = intent.requestKeyDigest ?? publicKeyDigest;
+      const values = { id, device: subscriber, publicKeyDigest: spentOn, now };
       return (await spendOneTimePassword(transaction, values)).rows.length === 1;
     }
-    case 'client-certificate': {
-      const values = { issuer, serialNumber: id, subscriber, now };
+    case 'client-certificate':
+    case 'registration-authority': {
+      const holder = credential.kind === 'registration-authority' ? intent.relayedBy : subscriber;
+      const values = { issuer, serialNumber: id, subscriber: holder ?? '', now };
       return (await validCertificate(transaction, values)).rows.length === 1;
     }
   }
+}
+
+/** Asked before the credential is spent: neither is used up without the other. */
+async function isApproved(transaction: Transaction, intent: Intent): Promise<boolean> {
+  return intent.approval === undefined || isOpenApproval(transaction, approvalUse(intent));
+}
+
+async function useUpApproval(transaction: Transaction, intent: Intent): Promise<void> {
+  if (intent.approval !== undefined && !(await useApproval(transaction, approvalUse(intent))))
+    throw new Error(`The approval ${intent.approval} was used by another at the same time.`);
+}
+
+function approvalUse({ approval = '', subscriber = '', recordedAt }: Intent): ApprovalUse {
+  return { id: approval, device: subscriber, now: recordedAt.toISOString() };
 }
 
 async function insertIntent(transaction: Transaction, intent: Intent): Promise<void> {
@@ -206,6 +227,9 @@ async function insertIntent(transaction: Transaction, intent: Intent): Promise<v
   await insertIssuance(transaction, {
     ...intent,
     subscriber: intent.subscriber ?? null,
+    relayedBy: intent.relayedBy ?? null,
+    approval: intent.approval ?? null,
+    revocationChallenge: intent.revocationChallenge ?? null,
     credentialKind: credential.kind,
     credentialId: credential.id,
     notBefore: intent.notBefore.toISOString(),
@@ -216,7 +240,15 @@ async function insertIntent(transaction: Transaction, intent: Intent): Promise<v
     ...auditBase(intent),
     action: 'certificate.intended',
     object: serialNumber,
-    details: { profile, publicKeyDigest, credential, linking: intent.linking },
+    details: {
+      profile,
+      publicKeyDigest,
+      requestKeyDigest: intent.requestKeyDigest,
+      credential,
+      linking: intent.linking,
+      relayedBy: intent.relayedBy,
+      approval: intent.approval,
+    },
   });
 }
 

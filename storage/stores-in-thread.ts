@@ -33,6 +33,10 @@ export async function openStoresInThread(
     devices: connection.store('devices'),
     tenants: connection.store('tenants'),
     oneTimePasswords: connection.store('oneTimePasswords'),
+    approvals: connection.store('approvals'),
+    digestNonces: connection.store('digestNonces'),
+    deviceKeys: connection.store('deviceKeys'),
+    crls: connection.store('crls'),
     close: () => connection.close(),
   };
 }

@@ -1,10 +1,18 @@
+import type { CrlStore } from '../ca/crl-store.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
+import type { Approvals } from '../enrollment/approvals.ts';
+import type { DeviceKeys } from '../enrollment/device-keys.ts';
 import type { DeviceRegistry } from '../enrollment/device-registry.ts';
+import type { DigestNonces } from '../enrollment/digest-nonces.ts';
 import type { FailureLimits, OneTimePasswordStore } from '../enrollment/one-time-password-store.ts';
 import type { TenantDirectory } from '../enrollment/tenant-directory.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
+import { SqlApprovals } from './sql-approvals.ts';
+import { SqlCrlStore } from './sql-crl-store.ts';
+import { SqlDeviceKeys } from './sql-device-keys.ts';
 import { SqlDeviceRegistry } from './sql-device-registry.ts';
+import { SqlDigestNonces } from './sql-digest-nonces.ts';
 import { SqlIssuanceLedger } from './sql-issuance-ledger.ts';
 import { SqlOneTimePasswords } from './sql-one-time-passwords.ts';
 import { SqlTenantDirectory } from './sql-tenant-directory.ts';
@@ -16,6 +24,10 @@ export interface Stores {
   readonly devices: DeviceRegistry;
   readonly tenants: TenantDirectory;
   readonly oneTimePasswords: OneTimePasswordStore;
+  readonly crls: CrlStore;
+  readonly approvals: Approvals;
+  readonly digestNonces: DigestNonces;
+  readonly deviceKeys: DeviceKeys;
 }
 
 export interface StorageConfig {
@@ -33,6 +45,10 @@ export function storesOver(transactions: Transactions, limits: FailureLimits): S
     devices: new SqlDeviceRegistry(transactions),
     tenants: new SqlTenantDirectory(transactions),
     oneTimePasswords: new SqlOneTimePasswords(transactions, limits),
+    approvals: new SqlApprovals(transactions),
+    digestNonces: new SqlDigestNonces(transactions),
+    deviceKeys: new SqlDeviceKeys(transactions),
+    crls: new SqlCrlStore(transactions),
   };
 }
 

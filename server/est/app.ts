@@ -5,7 +5,9 @@ import { logRequests } from '../request-log.ts';
 import { challengesFor } from './challenges.ts';
 import type { EstParts } from './exchange.ts';
 import { answerFor, asksForAuthentication } from './refusals.ts';
+import { RefusedMessage } from './refused-message.ts';
 import { estRouter } from './router.ts';
+import { sendMessage } from './send-message.ts';
 
 /** The EST service as an express application; the listener is server/listener.ts. */
 export function estApp(parts: EstParts, logger: Logger): Express {
@@ -38,7 +40,8 @@ function sendError(parts: EstParts, logger: Logger): ErrorRequestHandler {
   // Express knows an error handler by its four parameters.
   return async (refused, request, response, _next) => {
     const { requestId, group } = response.locals;
-    let error = refused;
+    const message = refused instanceof RefusedMessage ? refused : undefined;
+    let error = message ? message.cause : refused;
     let challenges: string[] = [];
     if (asksForAuthentication(error))
       try {
@@ -56,10 +59,14 @@ function sendError(parts: EstParts, logger: Logger): ErrorRequestHandler {
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     // What is left of a body too large is not read.
     if (status === 413) response.setHeader('Connection', 'close');
+    response.statusCode = status;
+    if (message) {
+      sendMessage({ request, response }, message.contentType, message.der);
+      return;
+    }
     const octets = Buffer.from(body, 'utf8');
     if (octets.length > 0) response.setHeader('Content-Type', 'text/plain; charset=utf-8');
     response.setHeader('Content-Length', octets.length);
-    response.statusCode = status;
     response.end(octets);
   };
 }

@@ -7,7 +7,7 @@ import { sendMessage } from './send-message.ts';
 const messages = new WeakMap<CaChain, { der: Uint8Array; etag: string }>();
 
 /** The same octets for every caller, made once. */
-function messageOf(chain: CaChain): { der: Uint8Array; etag: string } {
+export function caMessageOf(chain: CaChain): { der: Uint8Array; etag: string } {
   let message = messages.get(chain);
   if (!message) {
     const der = certsOnly([chain.root.der, chain.issuing.der]);
@@ -20,7 +20,7 @@ function messageOf(chain: CaChain): { der: Uint8Array; etag: string } {
 
 /** /cacerts (RFC 7030 section 4.1): root and issuing certificate, to anyone, also while the HSM is away. */
 export function distributeCaCertificates({ request, response, parts }: EstExchange): void {
-  const { der, etag } = messageOf(parts.chain);
+  const { der, etag } = caMessageOf(parts.chain);
   response.setHeader('ETag', etag);
   response.setHeader('Cache-Control', 'public, max-age=300');
   if (request.headers['if-none-match'] === etag) {

@@ -4,10 +4,14 @@
 
 import type { TLSSocket } from 'node:tls';
 import type { Issued } from '../../ca/certificate-authority.ts';
-import { type CertificateRequest, parseCertificateRequest } from '../../ca/certificate-request.ts';
+import {
+  type CertificateRequest,
+  parseCertificateRequest,
+  type RequestContent,
+} from '../../ca/certificate-request.ts';
 import { enroll } from '../../enrollment/enroll.ts';
 import { requireLinking } from '../../enrollment/linking.ts';
-import type { EnrollmentOrder } from '../../enrollment/policy.ts';
+import type { EnrollmentOrder, KeylessOrder } from '../../enrollment/policy.ts';
 import { reenroll } from '../../enrollment/reenroll.ts';
 import { sourceOf } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
@@ -37,10 +41,10 @@ async function readCertificateRequest({ request }: EstExchange): Promise<Certifi
 }
 
 /** Verifies what the request says of its connection, before anything is decided or spent. @throws Refusal */
-function orderOf(
+export function orderOf<Content extends RequestContent>(
   { request, parts, requestId, note }: EstExchange,
-  { caller, request: certificateRequest }: Identified<CertificateRequest>,
-): EnrollmentOrder {
+  { caller, request: certificateRequest }: Identified<Content>,
+): KeylessOrder & { readonly request: Content } {
   const linking = requireLinking(certificateRequest, caller, () =>
     channelBindingOf(request.socket as TLSSocket),
   );

@@ -1,18 +1,52 @@
 import type { Request, Response } from 'express';
 import type { CaChain } from '../../ca/ca-chain.ts';
-import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Profile } from '../../ca/certificate-profile.ts';
+import type { CrlPublisher } from '../../ca/crl-publisher.ts';
+import type { IssuanceLedger } from '../../ca/issuance-ledger.ts';
+import type { Signer } from '../../ca/signer.ts';
+import type { EnrollmentParts } from '../../enrollment/admit.ts';
+import type { DeliveredAnswers } from '../../enrollment/delivered-answers.ts';
+import type { DeviceRole } from '../../enrollment/device.ts';
+import type { DeviceKeySecrets, DeviceKeys } from '../../enrollment/device-keys.ts';
+import type { DeviceRegistry } from '../../enrollment/device-registry.ts';
 import type { Group } from '../../enrollment/group.ts';
+import type { KeyGenerator } from '../../enrollment/key-generator.ts';
+import type { OneTimePasswordStore } from '../../enrollment/one-time-password-store.ts';
+import type { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import type { TenantDirectory } from '../../enrollment/tenant-directory.ts';
 import type { Authenticators } from './authenticate.ts';
+import type { PendTokens } from './cmc/pend-token.ts';
+import type { PopChallenges } from './cmc/pop-challenge.ts';
 
 /** What the operations of EST work with. */
-export interface EstParts {
-  readonly authority: CertificateAuthority;
+export interface EstParts extends EnrollmentParts {
   readonly chain: CaChain;
-  readonly deviceProfile: Profile;
+  readonly profiles: Readonly<Record<DeviceRole, Profile>>;
+  readonly ledger: IssuanceLedger;
+  readonly crls: CrlPublisher;
+  readonly devices: DeviceRegistry;
   readonly tenants: TenantDirectory;
+  readonly revocationChallenges: RevocationChallenges;
   readonly authenticators: Authenticators;
+  /** Counts wrong secrets that are no passwords. */
+  readonly failures: Pick<OneTimePasswordStore, 'pauseOf' | 'recordFailure'>;
+  readonly popChallenges: PopChallenges;
+  readonly pendTokens: PendTokens;
+  /** Makes the keys of /serverkeygen; in the token where its library can. */
+  readonly keyGenerators: { readonly platform: KeyGenerator; readonly token?: KeyGenerator };
+  /** Keys that devices decrypt with, and what opens those that are secret. */
+  readonly deviceKeys: DeviceKeys;
+  readonly deviceKeySecrets: DeviceKeySecrets;
+  readonly deliveredAnswers: DeliveredAnswers;
+  /** Signs CMC answers and packages of generated keys; absent where the CA has no such key yet. */
+  readonly cmcSigner?: CmcSigner;
+}
+
+/** A key of this server's own, whose certificate says id-kp-cmcCA (RFC 6402 section 2.10). */
+export interface CmcSigner {
+  readonly signer: Signer;
+  /** DER; issued by the issuing CA. */
+  readonly certificate: Uint8Array;
 }
 
 /** A request that has found its operation. */

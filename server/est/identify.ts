@@ -12,6 +12,7 @@ import {
   type Shown,
 } from '../../enrollment/authentication-policy.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
+import type { Group } from '../../enrollment/group.ts';
 import { holdsChannelBinding } from '../../enrollment/linking.ts';
 import { unauthenticated } from '../../enrollment/refusal.ts';
 import { subscriberOf, withCertificateToRenew } from '../../enrollment/registration-authority.ts';
@@ -121,15 +122,27 @@ async function readFromStranger<Content>(read: () => Promise<Content>): Promise<
 }
 
 async function passwordOf(
-  { request: { socket }, group, parts }: EstExchange,
+  exchange: EstExchange,
   asker: Caller | undefined,
   { challenges }: RequestContent,
 ): Promise<RequestPassword | undefined> {
-  const groups = asker ? [asker.group] : group ? [group] : await parts.tenants.groups({});
+  const { socket } = exchange.request;
+  const groups = await groupsToAsk(exchange, asker, challenges);
   // Linking information of a client that has yet to be asked for its password is no failed password.
   const isLinking = (text: string) =>
     holdsChannelBinding(text, channelBindingOf(socket as TLSSocket));
   return passwordIn(challenges, groups, asker ? () => false : isLinking);
+}
+
+/** Groups that say what challengePassword means; a stranger may turn out to be in any. */
+async function groupsToAsk(
+  { group, parts }: EstExchange,
+  asker: Caller | undefined,
+  { challengePassword }: RequestContent['challenges'],
+): Promise<Group[]> {
+  if (challengePassword === undefined) return [];
+  if (asker) return [asker.group];
+  return group ? [group] : parts.tenants.groups({});
 }
 
 async function identifyByPassword(

@@ -65,13 +65,21 @@ const emptySet = encode(tags.set);
  * @param certificates DER; written in the order that DER gives a SET
  */
 export function certsOnly(certificates: readonly Uint8Array[]): Uint8Array {
-  const sorted = [...certificates].sort(Buffer.compare);
+  return degenerate(encode(0xa0, ...[...certificates].sort(Buffer.compare)));
+}
+
+/** The same with CRLs in place of the certificates (RFC 8295 section 4.2). @param crls DER */
+export function crlsOnly(crls: readonly Uint8Array[]): Uint8Array {
+  return degenerate(encode(0xa1, ...[...crls].sort(Buffer.compare)));
+}
+
+function degenerate(list: Uint8Array): Uint8Array {
   const content = encode(
     tags.sequence,
     version1,
     emptySet,
     encode(tags.sequence, data),
-    encode(0xa0, ...sorted),
+    list,
     emptySet,
   );
   return encode(tags.sequence, signedData, encode(0xa0, content));

@@ -57,6 +57,12 @@ const statusOf: Record<RefusalCode, number> = {
   // Not 404, which would mean that /fullcmc is not there (RFC 7030 section 4.3.2).
   'unknown-certificate': 400,
   'revocation-not-permitted': 403,
+  'key-generation-not-allowed': 403,
+  'encryption-required': 400,
+  'unknown-decryption-key': 400,
+  'no-common-algorithm': 400,
+  'generated-key-gone': 403,
+  'not-set-up': 501,
 };
 
 export function refuse(code: WireRefusalCode, reason: string): Refusal<WireRefusalCode> {

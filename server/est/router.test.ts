@@ -19,12 +19,14 @@ import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../../enrollment/by-digest.ts';
 import { OneTimePasswordAuthenticator } from '../../enrollment/by-one-time-password.ts';
 import { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
+import { DeviceKeySecrets } from '../../enrollment/device-keys.ts';
 import { hashOneTimePassword } from '../../enrollment/one-time-password.ts';
 import { PlatformKeyGenerator } from '../../enrollment/platform-key-generator.ts';
 import { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { certificateOf, makeKey } from '../../test/support/est-client.ts';
 import { makeSoftwareCa, type SoftwareCa } from '../../test/support/software-ca.ts';
+import { AnswersInMemory } from '../delivered-answers.ts';
 import { estApp } from './app.ts';
 import { PendTokens } from './cmc/pend-token.ts';
 import { PopChallenges } from './cmc/pop-challenge.ts';
@@ -90,6 +92,9 @@ before(async () => {
       failures: oneTimePasswords,
       popChallenges: new PopChallenges(pepper),
       pendTokens: new PendTokens(pepper),
+      deviceKeys: stores.deviceKeys,
+      deviceKeySecrets: new DeviceKeySecrets(pepper),
+      deliveredAnswers: new AnswersInMemory(),
       keyGenerators: { platform: new PlatformKeyGenerator() },
     },
     pino({ level: 'info' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
@@ -156,7 +161,8 @@ describe('paths and methods', () => {
     ['get', '/nolabel/cacerts', 404],
     ['get', '/nothing', 404],
     ['get', '/constructor', 404],
-    ['post', '/fullcmc', 404],
+    ['get', '/fullcmc', 405],
+    ['post', '/fullcmc', 415],
     ['post', '/serverkeygen', 404],
     ['get', '/crls', 200],
     ['head', '/crls', 200],

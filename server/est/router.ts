@@ -10,9 +10,11 @@ import { announceAttributes } from './csr-attributes.ts';
 import { distributeEeCertificates } from './ee-certificates.ts';
 import { simpleEnroll, simpleReenroll } from './enrollment.ts';
 import type { EstExchange, EstParts } from './exchange.ts';
+import { fullCmc } from './full-cmc.ts';
 import { locatePackages } from './package-availability-list.ts';
 import { readEstPath } from './path.ts';
 import { refuse } from './refusals.ts';
+import { generateKeyOnServer, offersKeyGeneration } from './server-key-generation.ts';
 
 declare global {
   namespace Express {
@@ -27,6 +29,8 @@ interface Operation {
   readonly method: 'GET' | 'POST';
   /** Media type of the request body. */
   readonly reads?: string;
+  /** Whether it is here at all; where it is not, its path is none. */
+  offered?(parts: EstParts, group: Group | undefined): Promise<boolean>;
   does(exchange: EstExchange): Promise<void> | void;
 }
 
@@ -35,6 +39,13 @@ const operations: Readonly<Record<string, Operation>> = {
   cacerts: { method: 'GET', does: distributeCaCertificates },
   simpleenroll: { method: 'POST', reads: 'application/pkcs10', does: simpleEnroll },
   simplereenroll: { method: 'POST', reads: 'application/pkcs10', does: simpleReenroll },
+  fullcmc: { method: 'POST', reads: 'application/pkcs7-mime', does: fullCmc },
+  serverkeygen: {
+    method: 'POST',
+    reads: 'application/pkcs10',
+    offered: offersKeyGeneration,
+    does: generateKeyOnServer,
+  },
   csrattrs: { method: 'GET', does: announceAttributes },
   pal: { method: 'GET', does: locatePackages },
   eecerts: { method: 'GET', does: distributeEeCertificates },
@@ -50,11 +61,11 @@ export function estRouter(parts: EstParts): Router {
   router.use(async (request, response) => {
     const path = readEstPath(request.originalUrl);
     const operation = path && operationNamed(path.operation);
-    if (!path || !operation)
-      throw refuse('unknown-path', 'There is no EST operation at this path.');
-    requireMethod(request, response, operation);
+    if (!path || !operation) throw nothingHere();
     const group = path.label === undefined ? undefined : await requireGroup(path.label, parts);
     if (group) response.locals.group = group;
+    if (operation.offered && !(await operation.offered(parts, group))) throw nothingHere();
+    requireMethod(request, response, operation);
     if (operation.reads !== undefined) {
       requireMediaType(request, operation.reads);
       await readBody(request, response);
@@ -69,6 +80,10 @@ export function estRouter(parts: EstParts): Router {
     });
   });
   return router;
+}
+
+function nothingHere() {
+  return refuse('unknown-path', 'There is no EST operation at this path.');
 }
 
 function operationNamed(name: string): Operation | undefined {

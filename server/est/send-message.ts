@@ -2,7 +2,7 @@ import type { EstExchange } from './exchange.ts';
 import { encodeBody } from './messages.ts';
 
 /**
- * Answers 200 with a message, base64 of DER, head and body in one write: strongSwan reads but twice. The
+ * Answers with a message, base64 of DER, head and body in one write: strongSwan reads but twice. The
  * Content-Transfer-Encoding is for clients older than RFC 8951.
  */
 export function sendMessage(

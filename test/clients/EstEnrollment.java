@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLSession;
@@ -51,7 +52,9 @@ import org.bouncycastle.util.io.pem.PemReader;
  *
  *     cacerts OUT.pem                                  the CA certificates
  *     csrattrs                                         prints "csrattrs none" or "csrattrs some"
+ *     requirements                                     prints the types in the answer to csrattrs, sorted
  *     enroll REQUEST.pem USER PASSWORD OUT.pem         simpleenroll with Basic
+ *     serverkeygen REQUEST.pem USER PASSWORD OUT.pem OUT-KEY.der   serverkeygen with Basic
  *     reenroll REQUEST.pem OLD.pem OLD-KEY.pem OUT.pem simplereenroll with a client certificate
  *     linked-enroll REQUEST.pem KEY.pem USER PASSWORD OUT.pem
  *     linked-reenroll REQUEST.pem KEY.pem OLD.pem OLD-KEY.pem OUT.pem
@@ -81,9 +84,9 @@ public final class EstEnrollment {
             String operation = arguments[at];
             int count = switch (operation) {
                 case "cacerts" -> 1;
-                case "csrattrs" -> 0;
+                case "csrattrs", "requirements" -> 0;
                 case "enroll", "reenroll" -> 4;
-                case "linked-enroll", "linked-reenroll" -> 5;
+                case "serverkeygen", "linked-enroll", "linked-reenroll" -> 5;
                 default -> throw new IllegalArgumentException(operation);
             };
             String[] operands = List.of(arguments).subList(at + 1, at + 1 + count).toArray(new String[0]);
@@ -107,10 +110,22 @@ public final class EstEnrollment {
                 var answer = service().getCSRAttributes();
                 report(operation, answer.getSession(), answer.hasAttributesResponse() ? "some" : "none");
             }
+            case "requirements" -> {
+                var answer = service().getCSRAttributes();
+                var types = new TreeSet<String>();
+                for (var type : answer.getAttributesResponse().getRequirements()) types.add(type.getId());
+                report(operation, answer.getSession(), String.join(" ", types));
+            }
             case "enroll" -> {
                 EnrollmentResponse answer = service().simpleEnroll(
                         false, readRequest(operands[0]), basic(operands[1], operands[2]));
                 finish(operation, answer, operands[3]);
+            }
+            case "serverkeygen" -> {
+                EnrollmentResponse answer = service().simpleEnrollWithServersideCreation(
+                        readRequest(operands[0]), basic(operands[1], operands[2]));
+                finish(operation, answer, operands[3]);
+                Files.write(Path.of(operands[4]), answer.getPrivateKeyInfo().getEncoded());
             }
             case "reenroll" -> {
                 KeyManager[] identity = keyManagers(operands[1], operands[2], "SunJSSE");

@@ -7,11 +7,18 @@ import { performance } from 'node:perf_hooks';
 import { test } from 'node:test';
 import { CertificateError, readCertificate } from '../../ca/certificate.ts';
 import { parseCertificateRequest, parseKeylessRequest } from '../../ca/certificate-request.ts';
+import { readSignedData } from '../../ca/cms/read-signed-data.ts';
 import { DerError } from '../../ca/der.ts';
 import { Refusal } from '../../ca/refusal.ts';
+import { CmcFailure } from '../../server/est/cmc/cmc-failure.ts';
+import { readControls, readEcho } from '../../server/est/cmc/controls.ts';
+import { readPkiData } from '../../server/est/cmc/pki-data.ts';
+import { readRequests } from '../../server/est/cmc/read-requests.ts';
 import { decodeBody } from '../../server/est/messages.ts';
 import { readEstPath } from '../../server/est/path.ts';
-import { forgeRequest, keyPairs } from '../support/forged-request.ts';
+import { forgePkiData } from '../support/forged-pki-data.ts';
+import { commonName, forgeRequest, keyPairs } from '../support/forged-request.ts';
+import { forgeSignedData } from '../support/forged-signed-data.ts';
 import { readVector, vectorNames } from '../support/vectors.ts';
 import { mutated, search, seconds } from './mutation.ts';
 
@@ -31,12 +38,29 @@ interface Parser {
   read(message: Buffer): unknown;
 }
 
+const messages = [forgePkiData(forgeSignedData())].map((content) =>
+  Buffer.from(forgeSignedData({ content })),
+);
+
+/** As far as a Full PKI Request is read before it is known who sent it. */
+async function readCmc(message: Uint8Array): Promise<void> {
+  try {
+    const { controls, requests: tagged } = readPkiData(readSignedData(message).content);
+    readEcho(controls);
+    readControls(controls);
+    await readRequests(tagged, commonName('Test CA'));
+  } catch (error) {
+    throw error instanceof CmcFailure ? error.cause : error;
+  }
+}
+
 const parsers: Record<string, Parser> = {
   'certificate requests': { seeds: requests, read: parseCertificateRequest },
   'requests for a key to be made': {
     seeds: requests,
     read: async (der) => parseKeylessRequest(der),
   },
+  'Full PKI Requests': { seeds: [...messages, readVector('rfc6402-PKIData.b64')], read: readCmc },
   certificates: { seeds: everything, read: async (der) => readCertificate(der) },
   'request bodies': {
     seeds: requests.map((der) => Buffer.from(der.toString('base64'))),

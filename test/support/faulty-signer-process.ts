@@ -15,11 +15,16 @@ export interface TestFaults {
   readonly login?: string;
   /** While this file exists, signatures have a bit flipped. */
   readonly flipWhile?: string;
+  /** Octets of the signatures that are flipped, which tells one key from another; all by default. */
+  readonly flipLength?: number;
 }
 
 const faults: TestFaults = JSON.parse(process.env.BESTOW_TEST_FAULTS ?? '{}');
-const flip = (signature: Buffer): Buffer =>
-  faults.flipWhile !== undefined && existsSync(faults.flipWhile) ? flipped(signature) : signature;
+const flip = (signature: Buffer): Buffer => {
+  const { flipWhile, flipLength = signature.length } = faults;
+  const flips = flipWhile !== undefined && signature.length === flipLength && existsSync(flipWhile);
+  return flips ? flipped(signature) : signature;
+};
 
 await runSignerProcess((module, environment) => {
   const real = loadCryptoki(module, environment);
