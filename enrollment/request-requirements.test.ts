@@ -254,6 +254,12 @@ describe('an extension that is announced with a value', () => {
     requireParts(request, group, authorities);
     assert.throws(() => requireParts(request, group, profile), { code: 'request-incomplete' });
   });
+
+  test('is not asked for where the profile has none', async () => {
+    const group = groupWith({ requestParts: ['extKeyUsage'] });
+    const encryption = { ...profile, extendedKeyUsage: [] };
+    requireParts(await parseCertificateRequest(forgeRequest()), group, encryption);
+  });
 });
 
 describe('what a request without key is held to', () => {

@@ -113,6 +113,8 @@ function contentRequirements(
 ): Requirement<RequestContent>[] {
   return requestParts
     .filter((part) => settings.requestParts.includes(part))
+    // A key that only encrypts has no purposes to ask for.
+    .filter((part) => part !== 'extKeyUsage' || profile.extendedKeyUsage.length > 0)
     .map((part) => partRequirements[part](profile));
 }
 
