@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readVector, vectorNames } from '../test/support/vectors.ts';
 import {
+  type DerElement,
   DerError,
   elementsIn,
   encode,
@@ -237,13 +238,18 @@ test('an element whose length takes more than three octets is not written', () =
   assert.throws(() => encode(tags.octetString, new Uint8Array(0x1000000)), RangeError);
 });
 
-describe('published examples', () => {
+/** Writes what was read: nothing of it may be lost or be said in another way. */
+function rewrite({ tag, content, children }: DerElement): Uint8Array {
+  return tag & 0x20 ? encode(tag, ...children.map(rewrite)) : encode(tag, content);
+}
+
+describe('published examples, octet for octet', () => {
   for (const name of vectorNames)
     test(name, () => {
       const octets = readVector(name);
       if (name.includes('multipart-core'))
         // CBOR that happens to begin like a SEQUENCE.
         assert.throws(() => readDer(octets), { name: 'DerError', message: /follow the end/ });
-      else assert.ok(sameBytes(readDer(octets).bytes, octets));
+      else assert.deepEqual(Buffer.from(rewrite(readDer(octets))), octets);
     });
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { readDer } from '../../ca/der.ts';
+import { type DerElement, encode, readDer } from '../../ca/der.ts';
 import { openssl } from '../../test/support/est-client.ts';
+import { readVector } from '../../test/support/vectors.ts';
 import { certsOnly, decodeBody, encodeBody } from './messages.ts';
 
 const octets = Buffer.from(Array.from({ length: 300 }, (_, i) => i % 256));
@@ -92,3 +93,34 @@ function certificate(name: string): Buffer {
   ]);
   return openssl(['x509', '-outform', 'DER'], pem);
 }
+
+describe('a certs-only message is the published one', () => {
+  const published = [
+    'rfc7030-A1-cacerts-response.b64',
+    'rfc7030-A3-simpleenroll-response.b64',
+    'rfc7030-A4-serverkeygen-cert.b64',
+    'rfc9148-A1-cacerts.hex',
+    'rfc9148-A2-enroll-response.hex',
+    'rfc9148-A3-skg-cert.hex',
+  ];
+  /**
+   * All of them have an empty `crls` that RFC 5652 section 5.1 has no use for, and RFC 7030 appendix A.1 has its
+   * certificates in an order that is not that of DER.
+   */
+  const inDer = ({ tag, content, children }: DerElement): Uint8Array => {
+    if (!(tag & 0x20)) return encode(tag, content);
+    const parts = children
+      .filter((child) => child.tag !== 0xa1 || child.content.length > 0)
+      .map(inDer);
+    return encode(tag, ...(tag === 0xa0 ? parts.sort(Buffer.compare) : parts));
+  };
+
+  for (const name of published)
+    test(name, () => {
+      const message = readDer(readVector(name));
+      const [, , , certificates] = message.children[1]?.children[0]?.children ?? [];
+      const der = certificates?.children.map(({ bytes }) => bytes) ?? [];
+      assert.ok(der.length > 0);
+      assert.deepEqual(Buffer.from(certsOnly(der)), Buffer.from(inDer(message)));
+    });
+});
