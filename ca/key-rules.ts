@@ -42,7 +42,7 @@ const curves = new Set<ObjectIdentifier | undefined>(['secp256r1', 'secp384r1', 
 /** Octets of an uncompressed point: 04, x, y. */
 const p256PointLength = 65;
 const accepted =
-  'Accepted are RSA with 2048 to 4096 bits, P-256, P-384, P-521, Ed25519, Ed448 and ML-DSA; at /fullcmc also X25519 and X448.';
+  'Accepted are RSA with 2048 to 4096 bits, P-256, P-384, P-521, Ed25519, Ed448 and ML-DSA; at /fullcmc also X25519.';
 
 /** Algorithms whose key is a string of octets and has no parameters. */
 const octetKeys: Partial<
