@@ -10,7 +10,7 @@ import { forgeRequest } from '../test/support/forged-request.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
 import { makePlan, makePublicKey, makeSoftwareCa } from '../test/support/software-ca.ts';
 import { admit, type EnrollmentParts } from './admit.ts';
-import { ApprovalPending } from './approvals.ts';
+import { ApprovalPending, TooManyRequestsPending } from './approvals.ts';
 import { defaultSettings } from './group-settings.ts';
 import type { EnrollmentOrder } from './policy.ts';
 
@@ -162,6 +162,46 @@ describe('a request that must be approved', () => {
     await decide(await waitsAs(ask(asking)));
     await stores.oneTimePasswords.revoke(asking.plan.credential.id, 'test', new Date());
     await assert.rejects(ask(asking), { code: 'credential-spent' });
+  });
+});
+
+describe('nobody is asked about what could not be issued', () => {
+  const waiting = async ({ order }: Asking) =>
+    (await stores.approvals.list({ state: 'pending', at: new Date(), limit: 1000 })).filter(
+      ({ device }) => device === order.caller.device.id,
+    );
+
+  test('by a password that is spent on other names for the same key', async () => {
+    const asking = await newcomer();
+    await decide(await waitsAs(ask(asking)));
+    await ask(asking);
+    const others = { subjectAltNames: ['DNS:a.example'] };
+    await assert.rejects(ask(asking, others), { code: 'credential-spent' });
+    assert.deepEqual(await waiting(asking), []);
+  });
+
+  test('for a key that another device has', async () => {
+    const [owner, asking] = [await newcomer({ approval: false }), await newcomer()];
+    await ask(owner);
+    const { publicKey } = owner.plan;
+    await assert.rejects(ask(asking, { publicKey }), { code: 'key-in-use' });
+    assert.deepEqual(await waiting(asking), []);
+  });
+
+  test('nor about an eleventh request of one device: it is told when to ask again', async () => {
+    const asking = await newcomer();
+    const first = await waitsAs(ask(asking));
+    for (let i = 1; i < 10; i++) await waitsAs(ask(asking, { publicKey: makePublicKey() }));
+    const eleventh = { publicKey: makePublicKey() };
+    await assert.rejects(ask(asking, eleventh), (error) => {
+      assert.ok(error instanceof TooManyRequestsPending, String(error));
+      assert.deepEqual([error.code, error.retryAfter], ['too-many-requests-pending', 7]);
+      assert.match(error.message, /^10 requests of device-\d+ wait for approval/);
+      return true;
+    });
+    assert.equal((await waiting(asking)).length, 10);
+    await decide(first);
+    await waitsAs(ask(asking, eleventh));
   });
 });
 

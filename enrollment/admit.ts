@@ -16,6 +16,7 @@ import {
   ApprovalPending,
   type ApprovalRequest,
   type Approvals,
+  TooManyRequestsPending,
 } from './approvals.ts';
 import type { EnrollmentOrder, KeylessOrder } from './policy.ts';
 import type { EnrollmentRefusalCode } from './refusal.ts';
@@ -29,8 +30,9 @@ export interface EnrollmentParts {
 }
 
 /**
- * Issues what was decided, once it is approved where that is needed. Nothing is spent before.
- * @throws ApprovalPending, Refusal approval-rejected, and what CertificateAuthority.issue throws
+ * Issues what was decided, once it is approved where that is needed. Nothing is spent before, and nobody is asked to approve
+ * what could not be issued.
+ * @throws ApprovalPending, TooManyRequestsPending, Refusal approval-rejected, and what CertificateAuthority.issue throws
  */
 export function admit(
   plan: CertificatePlan,
@@ -53,10 +55,13 @@ export async function admitKeyless(
 ): Promise<Issued> {
   const { authority, approvals } = parts;
   if (!order.caller.group.settings.approval) return authority.issue(await withKey());
+  await authority.requireIssuable(plan);
   const request = approvalRequestOf(plan, order, parts);
-  const issueApproved = async (approval: Approval) => {
-    const id = requireApproval(approval, parts);
-    return authority.issue({ ...(await withKey()), approval: id });
+  const issueApproved = async (sought: Approval | 'too-many-pending') => {
+    if (sought === 'too-many-pending')
+      throw new TooManyRequestsPending(request.device, parts.waiting.retryAfter);
+    const approval = requireApproval(sought, parts);
+    return authority.issue({ ...(await withKey()), approval });
   };
   try {
     return await issueApproved(await approvals.seek(request));

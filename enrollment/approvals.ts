@@ -8,6 +8,9 @@ import type { EnrollmentRefusalCode } from './refusal.ts';
 export const approvalStates = ['pending', 'approved', 'rejected', 'used'] as const;
 export type ApprovalState = (typeof approvalStates)[number];
 
+/** Requests of one device that may wait at once: one or two are its own, more are somebody's who fills the list. */
+export const maxPendingRequests = 10;
+
 /** What a person decides about. A repeated request is known by its device, its key and its names. */
 export interface ApprovalRequest {
   readonly device: string;
@@ -54,10 +57,11 @@ export type DecisionOutcome =
 /** Port: requests that wait for a person, and what was decided. storage/ implements it. */
 export interface Approvals {
   /**
-   * Finds what was decided about a request, or stores it as pending: once, however often it is asked.
+   * Finds what was decided about a request, or stores it as pending: once, however often it is asked, and not beyond
+   * `maxPendingRequests` of the device.
    * @param anew the approval found before is used up: it is not to be found again
    */
-  seek(request: ApprovalRequest, anew?: boolean): Promise<Approval>;
+  seek(request: ApprovalRequest, anew?: boolean): Promise<Approval | 'too-many-pending'>;
   find(id: string): Promise<Approval | undefined>;
   /** Newest first; expired ones are left out. */
   list(filter: { state?: ApprovalState; at: Date; limit: number }): Promise<Approval[]>;
@@ -76,6 +80,20 @@ export class ApprovalPending extends Refusal<EnrollmentRefusalCode> {
       `The request waits for approval as ${approval}; ask again with the same key and names.`,
     );
     this.approval = approval;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** The device has `maxPendingRequests` others that wait; this one is not stored. */
+export class TooManyRequestsPending extends Refusal<EnrollmentRefusalCode> {
+  /** Seconds. */
+  readonly retryAfter: number;
+
+  constructor(device: string, retryAfter: number) {
+    super(
+      'too-many-requests-pending',
+      `${maxPendingRequests} requests of ${device} wait for approval, and no more may: ask again with the key and names of one of them, or have one decided (\`bestow pending list\`).`,
+    );
     this.retryAfter = retryAfter;
   }
 }

@@ -58,8 +58,10 @@ for (const [engine, open] of Object.entries(engines))
       expiresAt: later(100),
       ...changes,
     });
-    const seek = (device: string, changes: Partial<ApprovalRequest> = {}, anew = false) =>
-      stores.approvals.seek(requestOf(device, changes), anew);
+    const seek = async (device: string, changes: Partial<ApprovalRequest> = {}, anew = false) => {
+      const found = await stores.approvals.seek(requestOf(device, changes), anew);
+      return found === 'too-many-pending' ? assert.fail(found) : found;
+    };
     const decide = (id: string, approve: boolean, at = later(10), reason?: string) =>
       stores.approvals.decide(id, { approve, by: 'alice', at, ...(reason ? { reason } : {}) });
     const intentOf = (subscriber: string, changes: Partial<Intent> = {}): Intent => ({
@@ -168,6 +170,43 @@ for (const [engine, open] of Object.entries(engines))
         assert.deepEqual(await list('rejected'), []);
         assert.deepEqual(await list(undefined, 1), [three.id]);
         assert.deepEqual(await list(undefined, 10, later(11_001)), [three.id, two.id]);
+      });
+
+      test('is the tenth of its device at most; others are as before', async () => {
+        const [device, other] = [await addDevice(), await addDevice()];
+        const ask = (i: number, changes: Partial<ApprovalRequest> = {}) =>
+          stores.approvals.seek(requestOf(device, { requestDigest: `${device}-${i}`, ...changes }));
+        const race = await Promise.all(Array.from({ length: 15 }, (_, i) => ask(i)));
+        const stored = race.filter((found) => found !== 'too-many-pending');
+        assert.equal(stored.length, 10);
+        const [first = assert.fail()] = stored;
+        assert.equal((await seek(device, { requestDigest: first.requestDigest })).id, first.id);
+        assert.equal(await ask(99), 'too-many-pending');
+        await seek(other);
+        await decide(first.id, true);
+        assert.notEqual(await ask(99), 'too-many-pending', 'one was decided');
+        assert.equal(await ask(100), 'too-many-pending');
+        const times = { at: later(100), expiresAt: later(200) };
+        assert.notEqual(await ask(100, times), 'too-many-pending', 'the others have expired');
+      });
+
+      test('is deleted a day after it has expired, when others are written; not all at once', async () => {
+        const day = 24 * 3600;
+        const expired: { id: string }[] = [];
+        for (let i = 0; i < 25; i++)
+          expired.push(await seek(await addDevice(), { at: later(-day), expiresAt: later(-1000) }));
+        const left = async () =>
+          (await Promise.all(expired.map(({ id }) => stores.approvals.find(id)))).filter(Boolean);
+        const device = await addDevice();
+        await seek(device, { at: later(day - 1001), expiresAt: later(day) });
+        assert.equal((await left()).length, 25);
+        const at = later(day - 1000);
+        await seek(device, { at, expiresAt: later(day) });
+        assert.equal((await left()).length, 25, 'nothing was written');
+        await seek(device, { requestDigest: fresh('digest'), at, expiresAt: later(day) });
+        assert.equal((await left()).length, 5);
+        await seek(device, { requestDigest: fresh('digest'), at, expiresAt: later(day) });
+        assert.equal((await left()).length, 0);
       });
 
       test('goes with its device: one of the same name begins anew', async () => {

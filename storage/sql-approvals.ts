@@ -1,16 +1,22 @@
 import { randomBytes } from 'node:crypto';
 import type { Kysely, Selectable } from 'kysely';
-import type {
-  Approval,
-  ApprovalRequest,
-  ApprovalState,
-  Approvals,
-  Decision,
-  DecisionOutcome,
+import {
+  type Approval,
+  type ApprovalRequest,
+  type ApprovalState,
+  type Approvals,
+  type Decision,
+  type DecisionOutcome,
+  maxPendingRequests,
 } from '../enrollment/approvals.ts';
 import { audit } from './audit-trail.ts';
 import type { ApprovalTable, Database } from './database.ts';
 import type { Transactions } from './transactions.ts';
+
+/** Expired requests stay this long, so that who decides too late is told why it does not count. */
+const keptAfterExpiryMs = 24 * 60 * 60_000;
+/** Deleted at once at most: more than are written, and never long work under the write lock. */
+const purgedAtOnce = 20;
 
 export class SqlApprovals implements Approvals {
   readonly #transactions: Transactions;
@@ -19,7 +25,7 @@ export class SqlApprovals implements Approvals {
     this.#transactions = transactions;
   }
 
-  seek(request: ApprovalRequest, anew = false): Promise<Approval> {
+  seek(request: ApprovalRequest, anew = false): Promise<Approval | 'too-many-pending'> {
     return this.#transactions.write(async (transaction) => {
       const known = await findByRequest(transaction, request);
       if (known && !(anew && known.state === 'used')) {
@@ -31,6 +37,9 @@ export class SqlApprovals implements Approvals {
           .execute();
         return approvalOf({ ...known, last_seen, source: request.source });
       }
+      if ((await countPending(transaction, request)) >= maxPendingRequests)
+        return 'too-many-pending';
+      await purgeExpired(transaction, request.at);
       return insertApproval(transaction, request);
     });
   }
@@ -91,6 +100,36 @@ function findByRequest(
     .orderBy('first_seen', 'desc')
     .limit(1)
     .executeTakeFirst();
+}
+
+async function countPending(
+  db: Kysely<Database>,
+  { device, at }: ApprovalRequest,
+): Promise<number> {
+  const rows = await db
+    .selectFrom('approval')
+    .select('id')
+    .where('device', '=', device)
+    .where('state', '=', 'pending')
+    .where('expires_at', '>', at.toISOString())
+    .limit(maxPendingRequests)
+    .execute();
+  return rows.length;
+}
+
+async function purgeExpired(transaction: Kysely<Database>, at: Date): Promise<void> {
+  const before = new Date(at.getTime() - keptAfterExpiryMs).toISOString();
+  await transaction
+    .deleteFrom('approval')
+    .where('id', 'in', (expired) =>
+      expired
+        .selectFrom('approval')
+        .select('id')
+        .where('expires_at', '<=', before)
+        .orderBy('expires_at')
+        .limit(purgedAtOnce),
+    )
+    .execute();
 }
 
 async function insertApproval(

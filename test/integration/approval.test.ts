@@ -13,6 +13,7 @@ import { BestowServer } from '../support/bestow.ts';
 import { postBound } from '../support/bound-client.ts';
 import { certificateOf, type EstAnswer, post } from '../support/est-client.ts';
 import { eventually } from '../support/eventually.ts';
+import { commonName } from '../support/forged-request.ts';
 import { type Asked, ForgingDevice } from '../support/forging-device.ts';
 import { auditOf, enlist } from '../support/registry.ts';
 
@@ -84,6 +85,8 @@ describe('a request that waits', { timeout }, () => {
         const request = (binding: string) => device.request({ challenges: { [carrier]: binding } });
         const answer = await postBound(server, 'simpleenroll', { ...basic, version, request });
         assert.equal(waitsAs(answer), id, `${version} ${carrier}`);
+        // RFC 9266 section 4.1.
+        assert.equal(answer.headers.connection, 'close', `${version} ${carrier}`);
       }
     assert.equal(await stateOfPassword(who), 'unused');
 
@@ -138,8 +141,45 @@ describe('a request that waits', { timeout }, () => {
     assert.equal((await enroll(who, { names: ['DNS:foreign.example'] })).status, 403);
     const linking = { challengePassword: Buffer.alloc(32).toString('base64') };
     assert.equal((await enroll(who, { challenges: linking })).status, 400);
+    const refused = await postBound(server, 'simpleenroll', {
+      ...basic,
+      request: (challengePassword) =>
+        device.request({ challenges: { challengePassword }, names: ['DNS:foreign.example'] }),
+    });
+    assert.deepEqual([refused.status, refused.headers.connection], [403, 'close']);
+    const unlinked = await postBound(server, 'simpleenroll', {
+      ...basic,
+      request: () => device.request({ names: ['DNS:foreign.example'] }),
+    });
+    assert.deepEqual([unlinked.status, unlinked.headers.connection], [403, 'keep-alive']);
     assert.equal((await ask(Buffer.from('no request'), basic)).status, 400);
     assert.equal((await all()).length, before);
+  });
+
+  test('is not stored where it could never be issued', async () => {
+    const who = await newcomer();
+    await decide(waitsAs(await enroll(who)), true);
+    certificateOf(await enroll(who));
+    const before = (await all()).length;
+    const other = await enroll(who, { names: ['DNS:a.example'] });
+    await assertRefused(other, 401, /is spent or no longer valid/);
+    const thief = await newcomer();
+    const stolen = who.device.request({ subject: commonName(thief.device.id) });
+    await assertRefused(await ask(stolen, thief.basic), 403, /already certified for another/);
+    assert.equal((await all()).length, before);
+  });
+
+  test('is one of ten at most: the eleventh is told to come later', async () => {
+    const { device, basic } = await newcomer();
+    const others = Array.from({ length: 10 }, () => new ForgingDevice(device.id).request());
+    for (const request of others) waitsAs(await ask(request, basic));
+    const answer = await ask(device.request(), basic);
+    assert.equal(answer.status, 429);
+    assert.equal(answer.headers['retry-after'], '7');
+    assert.match(answer.body, new RegExp(`^10 requests of ${device.id} wait for approval`));
+    const [first = assert.fail()] = others;
+    await decide(waitsAs(await ask(first, basic)), false);
+    waitsAs(await ask(device.request(), basic));
   });
 
   test('is issued once, however many connections race after the approval', async () => {
