@@ -76,6 +76,16 @@ describe('published requests', () => {
     await parseCertificateRequest(readVector('rfc2986-CertificationRequest.b64'));
   });
 
+  test('one signed by RSA without parameters is accepted, and its signature holds', async () => {
+    const vector = readVector('rfc7894-otpChallenge.b64');
+    const { challenges, signatureAlgorithm } = await parseCertificateRequest(vector);
+    assert.deepEqual(challenges, { otpChallenge: '90503846' });
+    assert.ok(signatureAlgorithm);
+    const forged = Buffer.from(vector);
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    await refuses(forged, 'bad-signature', /not signed by the key/);
+  });
+
   const refused: Record<string, RegExp> = {
     'rfc7030-A3-simpleenroll-csr.b64': /algorithm that is not accepted/,
     'rfc7030-A4-serverkeygen-csr.b64': /algorithm that is not accepted/,

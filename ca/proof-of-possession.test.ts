@@ -119,13 +119,9 @@ describe('signature algorithms that are not accepted', () => {
     'SHA-1 with ECDSA': [signedWith('1.2.840.10045.4.1', 'sha1'), /not accepted/],
     'SHA-224 with ECDSA': [signedWith('1.2.840.10045.4.3.1', 'sha224'), /not accepted/],
     'a hash that names no key': [signedWith('2.16.840.1.101.3.4.2.1', 'sha256'), /not accepted/],
-    'RSA without NULL': [
-      { key: 'RSA', ...signedWith('1.2.840.113549.1.1.11', 'sha256') },
-      /must be NULL/,
-    ],
     'RSA with other parameters': [
       { key: 'RSA', ...signedWith('1.2.840.113549.1.1.11', 'sha256', sequence()) },
-      /must be NULL/,
+      /must be NULL or absent/,
     ],
     'RSA with NULL and more': [
       { key: 'RSA', ...signedWith('1.2.840.113549.1.1.11', 'sha256', nullValue, nullValue) },

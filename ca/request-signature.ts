@@ -26,14 +26,14 @@ interface SignatureScheme {
 
 interface SignatureRule extends SignatureScheme {
   readonly kind: PublicKeyKind;
-  readonly parameters: 'NULL' | 'absent';
+  readonly parameters: 'NULL or absent' | 'absent';
 }
 
 /** Signature algorithms by which a request may be signed, besides RSASSA-PSS; SHA-1 and MD5 are not among them. */
 const signatureRules: Partial<Record<ObjectIdentifier, SignatureRule>> = {
-  sha256WithRSAEncryption: { kind: 'RSA', hash: 'sha256', parameters: 'NULL' },
-  sha384WithRSAEncryption: { kind: 'RSA', hash: 'sha384', parameters: 'NULL' },
-  sha512WithRSAEncryption: { kind: 'RSA', hash: 'sha512', parameters: 'NULL' },
+  sha256WithRSAEncryption: { kind: 'RSA', hash: 'sha256', parameters: 'NULL or absent' },
+  sha384WithRSAEncryption: { kind: 'RSA', hash: 'sha384', parameters: 'NULL or absent' },
+  sha512WithRSAEncryption: { kind: 'RSA', hash: 'sha512', parameters: 'NULL or absent' },
   'ecdsa-with-SHA256': { kind: 'EC', hash: 'sha256', parameters: 'absent' },
   'ecdsa-with-SHA384': { kind: 'EC', hash: 'sha384', parameters: 'absent' },
   'ecdsa-with-SHA512': { kind: 'EC', hash: 'sha512', parameters: 'absent' },
@@ -54,7 +54,9 @@ function schemeOf(algorithm: DerElement, key: PublicKey): SignatureScheme {
       'The request is signed with an algorithm that is not accepted; use SHA-256, SHA-384 or SHA-512 with RSA or ECDSA, or Ed25519, Ed448 or ML-DSA.',
     );
   if (rule.kind !== key.kind) throw unfit();
-  const wellFormed = rule.parameters === 'absent' ? !parameters : parameters?.tag === tags.null;
+  // Who makes a signature of RSA says NULL, who reads one takes absent as well (RFC 5754 section 3.2, RFC 4055 section 5).
+  const wellFormed =
+    !parameters || (rule.parameters === 'NULL or absent' && parameters.tag === tags.null);
   if (!wellFormed) throw malformed(`The parameters of ${name} must be ${rule.parameters}.`);
   return rule;
 }

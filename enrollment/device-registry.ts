@@ -19,9 +19,14 @@ export type Addition<T> =
   /** What it should belong to is not there, or belongs to another. */
   | { readonly kind: 'refused'; readonly reason: string };
 
+export type DeviceAddition =
+  | Addition<Device>
+  /** Its role and its group do not go together. */
+  | { readonly kind: 'contradiction'; readonly reason: string };
+
 /** Port: which devices there are. storage/ implements it. */
 export interface DeviceRegistry {
-  add(device: NewDevice, by: string, at: Date): Promise<Addition<Device>>;
+  add(device: NewDevice, by: string, at: Date): Promise<DeviceAddition>;
   find(id: string): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined>;
   list(filter: { tenant?: string; limit: number }): Promise<Device[]>;
   /** @returns the device as it is now, or undefined if there is none */

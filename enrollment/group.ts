@@ -1,3 +1,4 @@
+import type { DeviceRole } from './device.ts';
 import type { GroupSettings } from './group-settings.ts';
 
 /** Devices of a tenant that are enrolled alike; its label stands in the EST path (RFC 7030 section 3.2.2). */
@@ -5,6 +6,20 @@ export interface Group {
   readonly label: string;
   readonly tenant: string;
   readonly settings: GroupSettings;
+}
+
+/**
+ * A registration authority shows its credentials with each request that it relays. Its one-time password would be checked
+ * each time and never spent, which is no password of one time.
+ * @returns why a device of this role cannot be in the group, or undefined
+ */
+export function roleContradiction(
+  role: DeviceRole,
+  { label, settings }: Pick<Group, 'label' | 'settings'>,
+): string | undefined {
+  return role === 'registration-authority' && settings.credentials === 'both'
+    ? `The group ${label} asks for a certificate and a one-time password with each request, and a registration authority cannot spend one for each that it relays; it needs a group with other credentials.`
+    : undefined;
 }
 
 /** Names of operations can be no labels: RFC 7030 section 3.2.2, RFC 8295 section 1.5. */

@@ -15,6 +15,29 @@ const group = (linking: Linking) => ({
 const judge = (linking: Linking, challenges: Challenges, of: Uint8Array | undefined = binding) =>
   requireLinking({ challenges }, { group: group(linking) }, () => of);
 
+describe('in a group of old clients, whose challengePassword is a password', () => {
+  const settings = {
+    ...defaultSettings,
+    linking: 'off',
+    challengePassword: 'one-time-password',
+  } as const;
+  const oldGroup = { label: 'old', tenant: 't', settings };
+  const judgeOld = (challenges: Challenges) =>
+    requireLinking({ challenges }, { group: oldGroup }, () => binding);
+
+  test('a password is no linking information', () => {
+    assert.equal(judgeOld({ challengePassword: 'secret' }), 'absent');
+  });
+
+  test('linking information is refused in either carrier, and is to be left out', () => {
+    for (const carrier of ['challengePassword', 'estIdentityLinking'] as const)
+      assert.throws(() => judgeOld({ [carrier]: good }), {
+        code: 'linking-failed',
+        message: new RegExp(`^The request carries ${carrier}, .*leave it out`),
+      });
+  });
+});
+
 describe('linking information', () => {
   const accepted: [linking: Linking, challenges: Challenges, proof: string][] = [
     ['optional', {}, 'absent'],

@@ -27,9 +27,12 @@ export function requireLinking(
   { group, relayedBy }: Pick<Caller, 'group' | 'relayedBy'>,
   channelBindingOf: () => Uint8Array | undefined,
 ): LinkingProof {
-  const present = carriers.filter(
-    (carrier) => challenges[carrier] !== undefined && !isPassword(carrier, group),
-  );
+  const present = carriers.filter((carrier) => {
+    const text = challenges[carrier];
+    if (text === undefined) return false;
+    // In a group of old clients it is a password, unless it is what it would be elsewhere.
+    return !mayBePassword(carrier, group) || holdsChannelBinding(text, channelBindingOf());
+  });
   const required = group.settings.linking === 'required';
   if (relayedBy) return required || present.length > 0 ? 'waived' : 'absent';
   if (present.length === 0) {
@@ -55,7 +58,7 @@ export function requireLinking(
   return 'verified';
 }
 
-function isPassword(carrier: (typeof carriers)[number], { settings }: Group): boolean {
+function mayBePassword(carrier: (typeof carriers)[number], { settings }: Group): boolean {
   return carrier === 'challengePassword' && settings.challengePassword === 'one-time-password';
 }
 

@@ -14,7 +14,7 @@ export interface RequestPassword {
 
 /**
  * @param groups the caller's group, or all it may turn out to be in
- * @param isLinking whether a challengePassword is linking information, where that may be either
+ * @param isLinking whether a challengePassword is linking information: that is no failed password, and is judged as what it is
  * @throws Refusal malformed-request where two carriers disagree
  */
 export function passwordIn(

@@ -24,6 +24,13 @@ export interface TokenConfig {
 /** Used for what a TokenConfig leaves out. */
 export const tokenDefaults = { deadline: 5000, sessions: 4, probeInterval: 5000 } as const;
 
+/** The least and the greatest of each, inclusive. */
+export const tokenLimits = {
+  deadline: [100, 60_000],
+  sessions: [1, 64],
+  probeInterval: [100, 600_000],
+} as const;
+
 /** Key pairs that are generated side by side, each in a session and on a thread of its own. */
 export const keyGenerationsAtOnce = 2;
 
@@ -61,15 +68,14 @@ export function tokenLabelProblem(label: string): string | undefined {
   return `token must be a label of 1 to ${maxTokenLabelBytes} bytes without spaces around it`;
 }
 
+const limited = ['deadline', 'sessions', 'probeInterval'] as const;
+
 function limitProblems(config: TokenConfig): string[] {
-  const limits = [
-    ['deadline', config.deadline ?? tokenDefaults.deadline, 100, 60_000],
-    ['sessions', config.sessions ?? tokenDefaults.sessions, 1, 64],
-    ['probeInterval', config.probeInterval ?? tokenDefaults.probeInterval, 100, 600_000],
-  ] as const;
-  return limits.flatMap(([name, value, low, high]) =>
-    Number.isInteger(value) && value >= low && value <= high
+  return limited.flatMap((name) => {
+    const value = config[name] ?? tokenDefaults[name];
+    const [low, high] = tokenLimits[name];
+    return Number.isInteger(value) && value >= low && value <= high
       ? []
-      : [`${name} must be a whole number from ${low} to ${high}`],
-  );
+      : [`${name} must be a whole number from ${low} to ${high}`];
+  });
 }

@@ -17,7 +17,7 @@ import {
   withJson,
   withStores,
 } from '../data.ts';
-import { conflict, notFound } from '../exit.ts';
+import { conflict, notFound, usage } from '../exit.ts';
 import { print, printFields, printJson, printTable } from '../print.ts';
 import { deviceKeyCommand } from './device-key.ts';
 
@@ -91,6 +91,7 @@ async function add(id: string, options: AddOptions): Promise<void> {
     return stores.devices.add({ ...device, tenant }, operator(), new Date());
   });
   if (outcome.kind === 'refused') throw notFound(outcome.reason);
+  if (outcome.kind === 'contradiction') throw usage(outcome.reason);
   if (outcome.kind === 'exists')
     throw conflict(`Device ${id} is registered already, in tenant ${outcome.value.tenant}.`);
   if (options.json) printJson(outcome.value);
@@ -110,10 +111,11 @@ async function list(options: ListOptions & { tenant?: string }): Promise<void> {
   if (options.json) printJson(devices);
   else
     printTable(
-      devices.map(({ id, tenant, group, status, serialNumber, names }) => ({
+      devices.map(({ id, tenant, group, role, status, serialNumber, names }) => ({
         id,
         tenant,
         group,
+        role,
         status,
         serialNumber,
         names,

@@ -103,7 +103,7 @@ async function findOrRegister(
     throw conflict(`Device ${id} belongs to tenant ${known.device.tenant}, not ${tenant}.`);
   const device = { id, tenant: await chooseTenant(stores, tenant), names: [] };
   const added = await stores.devices.add(device, operator(), now);
-  if (added.kind === 'refused') throw notFound(added.reason);
+  if ('reason' in added) throw notFound(added.reason);
   return added.value;
 }
 

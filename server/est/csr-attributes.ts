@@ -1,11 +1,10 @@
-import { hash } from 'node:crypto';
 import { encodeCsrAttributes } from '../../ca/csr-attributes.ts';
 import { Refusal } from '../../ca/refusal.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
 import { announcementOf, sharedSettings } from '../../enrollment/request-requirements.ts';
 import { authenticateByCertificate } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
-import { sendMessage } from './send-message.ts';
+import { sendUnlessKnown, withEntityTag } from './send-message.ts';
 
 /** Seconds. Short, since an operator's change is enforced at once. */
 const freshness = 60;
@@ -19,17 +18,8 @@ export async function announceAttributes(exchange: EstExchange): Promise<void> {
   const der = await attributesAt(exchange);
   // Without a label the answer is for this caller alone.
   response.setHeader('Cache-Control', `${group ? 'public' : 'private'}, max-age=${freshness}`);
-  if (!der) {
-    response.writeHead(204).end();
-    return;
-  }
-  const etag = `"${hash('sha256', der, 'base64url').slice(0, 22)}"`;
-  response.setHeader('ETag', etag);
-  if (request.headers['if-none-match'] === etag) {
-    response.writeHead(304).end();
-    return;
-  }
-  sendMessage({ request, response }, 'application/csrattrs', der);
+  if (der) sendUnlessKnown({ request, response }, 'application/csrattrs', withEntityTag(der));
+  else response.writeHead(204).end();
 }
 
 /**

@@ -2,7 +2,6 @@
  * /simpleenroll and /simplereenroll: who asks, what for, by which connection, the decision, the answer.
  */
 
-import type { TLSSocket } from 'node:tls';
 import type { Issued } from '../../ca/certificate-authority.ts';
 import {
   type CertificateRequest,
@@ -10,28 +9,27 @@ import {
   type RequestContent,
 } from '../../ca/certificate-request.ts';
 import { enroll } from '../../enrollment/enroll.ts';
-import { requireLinking } from '../../enrollment/linking.ts';
-import type { EnrollmentOrder, KeylessOrder } from '../../enrollment/policy.ts';
+import type { KeylessOrder } from '../../enrollment/policy.ts';
 import { reenroll } from '../../enrollment/reenroll.ts';
 import { sourceOf } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
 import { type Identified, identify, identifyRenewal } from './identify.ts';
 import { certsOnly, decodeBody } from './messages.ts';
 import { sendMessage } from './send-message.ts';
-import { channelBindingOf } from './session-binding.ts';
+import { verifyLinking } from './session-binding.ts';
 
 /** RFC 7030 section 4.2.1. */
 export async function simpleEnroll(exchange: EstExchange): Promise<void> {
   const identified = await identify(exchange, () => readCertificateRequest(exchange));
   const order = orderOf(exchange, identified);
-  sendCertificate(exchange, order, await enroll(order, exchange.parts));
+  sendCertificate(exchange, await enroll(order, exchange.parts));
 }
 
 /** RFC 7030 section 4.2.2. */
 export async function simpleReenroll(exchange: EstExchange): Promise<void> {
   const identified = await identifyRenewal(exchange, () => readCertificateRequest(exchange));
   const order = orderOf(exchange, identified);
-  sendCertificate(exchange, order, await reenroll(order, exchange.parts));
+  sendCertificate(exchange, await reenroll(order, exchange.parts));
 }
 
 /** A promise from the first step on, so that a malformed body and a malformed request are refused in one way. */
@@ -42,12 +40,10 @@ async function readCertificateRequest({ request }: EstExchange): Promise<Certifi
 
 /** Verifies what the request says of its connection, before anything is decided or spent. @throws Refusal */
 export function orderOf<Content extends RequestContent>(
-  { request, parts, requestId, note }: EstExchange,
+  { request, response, parts, requestId, note }: EstExchange,
   { caller, request: certificateRequest }: Identified<Content>,
 ): KeylessOrder & { readonly request: Content } {
-  const linking = requireLinking(certificateRequest, caller, () =>
-    channelBindingOf(request.socket as TLSSocket),
-  );
+  const linking = verifyLinking({ request, response }, certificateRequest, caller);
   note({ linking });
   const { revocationChallenge } = certificateRequest.challenges;
   return {
@@ -66,13 +62,10 @@ export function orderOf<Content extends RequestContent>(
 /** The issued certificate alone (RFC 7030 section 4.2.3). */
 function sendCertificate(
   { request, response, note }: EstExchange,
-  { linking }: EnrollmentOrder,
   { certificate, serialNumber, repeated }: Issued,
 ): void {
   note({ serialNumber, repeated });
   response.setHeader('Cache-Control', 'no-store');
-  // One channel binding serves one authentication (RFC 9266 section 4.1).
-  if (linking === 'verified') response.setHeader('Connection', 'close');
   const contentType = 'application/pkcs7-mime; smime-type=certs-only';
   sendMessage({ request, response }, contentType, certsOnly([certificate]));
 }

@@ -128,10 +128,9 @@ async function passwordOf(
 ): Promise<RequestPassword | undefined> {
   const { socket } = exchange.request;
   const groups = await groupsToAsk(exchange, asker, challenges);
-  // Linking information of a client that has yet to be asked for its password is no failed password.
   const isLinking = (text: string) =>
     holdsChannelBinding(text, channelBindingOf(socket as TLSSocket));
-  return passwordIn(challenges, groups, asker ? () => false : isLinking);
+  return passwordIn(challenges, groups, isLinking);
 }
 
 /** Groups that say what challengePassword means; a stranger may turn out to be in any. */

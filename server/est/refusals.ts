@@ -2,11 +2,11 @@
  * Refusals on the wire: every code of every layer has its status here, or this file does not compile.
  */
 
-import { OutsideCaValidity } from '../../ca/certificate-authority.ts';
+import { ClockRefused } from '../../ca/clock-guard.ts';
 import type { IssuanceRefusalCode, RequestRefusalCode } from '../../ca/refusal.ts';
 import { Refusal } from '../../ca/refusal.ts';
 import { Unavailable } from '../../ca/unavailable.ts';
-import { ApprovalPending } from '../../enrollment/approvals.ts';
+import { ApprovalPending, TooManyRequestsPending } from '../../enrollment/approvals.ts';
 import { type EnrollmentRefusalCode, TooManyFailures } from '../../enrollment/refusal.ts';
 
 export type WireRefusalCode =
@@ -53,6 +53,7 @@ const statusOf: Record<RefusalCode, number> = {
   'too-many-failures': 429,
   'approval-pending': 202,
   'approval-rejected': 403,
+  'too-many-requests-pending': 429,
   'approval-used': 403,
   // Not 404, which would mean that /fullcmc is not there (RFC 7030 section 4.3.2).
   'unknown-certificate': 400,
@@ -106,7 +107,9 @@ export function answerFor(
       : { status: 403, headers: {}, body: sentence(certificateOnly, requestId), fault: false };
   if (error instanceof Refusal && status !== undefined) {
     const headers: Record<string, string> =
-      error instanceof TooManyFailures || error instanceof ApprovalPending
+      error instanceof TooManyFailures ||
+      error instanceof ApprovalPending ||
+      error instanceof TooManyRequestsPending
         ? { 'Retry-After': String(error.retryAfter) }
         : {};
     return { status, headers, body: sentence(error.message, requestId), fault: false };
@@ -116,15 +119,14 @@ export function answerFor(
       status: 503,
       headers: { 'Retry-After': String(error.retryAfter) },
       body: sentence(
-        'The certification authority cannot be reached just now; nothing is lost, try again.',
+        error instanceof ClockRefused
+          ? 'The certification authority does not issue at this time: its clock is not right, or its validity is over. Nothing is lost.'
+          : 'The certification authority cannot be reached just now; nothing is lost, try again.',
         requestId,
       ),
       fault: true,
     };
-  const body =
-    error instanceof OutsideCaValidity
-      ? 'The certification authority cannot issue at this time.'
-      : 'The server failed to process the request.';
+  const body = 'The server failed to process the request.';
   return { status: 500, headers: {}, body: sentence(body, requestId), fault: true };
 }
 

@@ -2,8 +2,9 @@
  * The EST operations as a table: the method, what the body must be, what it does.
  */
 
-import { type Request, type Response, Router, raw } from 'express';
+import { Router } from 'express';
 import type { Group } from '../../enrollment/group.ts';
+import { bodyReader, requireMediaType, requireMethod } from '../read-request.ts';
 import { distributeCaCertificates } from './ca-certificates.ts';
 import { distributeCrls } from './crls.ts';
 import { announceAttributes } from './csr-attributes.ts';
@@ -52,9 +53,8 @@ const operations: Readonly<Record<string, Operation>> = {
   crls: { method: 'GET', does: distributeCrls },
 };
 
-const maxBody = 64 * 1024;
-/** A compressed body is refused: RFC 7030 has none, and a small one could grow without bound. */
-const rawBody = raw({ type: () => true, limit: maxBody, inflate: false });
+/** RFC 7030 has no compression. */
+const readBody = bodyReader(64 * 1024);
 
 export function estRouter(parts: EstParts): Router {
   const router = Router();
@@ -65,7 +65,7 @@ export function estRouter(parts: EstParts): Router {
     const group = path.label === undefined ? undefined : await requireGroup(path.label, parts);
     if (group) response.locals.group = group;
     if (operation.offered && !(await operation.offered(parts, group))) throw nothingHere();
-    requireMethod(request, response, operation);
+    requireMethod(request, response, operation.method === 'GET' ? ['GET', 'HEAD'] : ['POST']);
     if (operation.reads !== undefined) {
       requireMediaType(request, operation.reads);
       await readBody(request, response);
@@ -94,45 +94,4 @@ async function requireGroup(label: string, { tenants }: EstParts): Promise<Group
   const group = await tenants.groupOf(label);
   if (!group) throw refuse('unknown-label', 'There is nothing under this label.');
   return group;
-}
-
-function requireMethod(request: Request, response: Response, { method }: Operation): void {
-  const allowed = method === 'GET' ? ['GET', 'HEAD'] : ['POST'];
-  if (allowed.includes(request.method)) return;
-  response.setHeader('Allow', allowed.join(', '));
-  throw refuse('method-not-allowed', `This operation takes ${allowed.join(' and ')} only.`);
-}
-
-/** Parameters and letter case do not matter (RFC 9110 section 8.3.1). @throws Refusal */
-function requireMediaType(request: Request, expected: string): void {
-  const [given = ''] = (request.headers['content-type'] ?? '').split(';', 1);
-  if (given.trim().toLowerCase() !== expected)
-    throw refuse('unsupported-media-type', `The Content-Type must be ${expected}.`);
-}
-
-/** Reads the body into `request.body`. @throws Refusal */
-function readBody(request: Request, response: Response): Promise<void> {
-  return new Promise((resolve, reject) => {
-    rawBody(request, response, (error?: unknown) =>
-      error ? reject(bodyRefusal(error)) : resolve(),
-    );
-  });
-}
-
-/** Errors of the body reader carry a status; what is not the caller's doing is passed on. */
-function bodyRefusal(error: unknown): unknown {
-  const status = error instanceof Error && 'status' in error ? error.status : undefined;
-  switch (status) {
-    case 413:
-      return refuse('too-large', `A request body may have at most ${maxBody} octets.`);
-    case 415:
-      return refuse('unsupported-media-type', 'A request body may not be compressed.');
-    case 400:
-      return refuse(
-        'malformed-http',
-        'The request body ended early or is not as long as announced.',
-      );
-    default:
-      return error;
-  }
 }

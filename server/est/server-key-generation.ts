@@ -6,7 +6,6 @@ import { parseKeylessRequest, type RequestContent } from '../../ca/certificate-r
 import type { DeliveredKey } from '../../enrollment/delivered-answers.ts';
 import { asKeyless, generateKey, type IssuedWithKey } from '../../enrollment/generate-key.ts';
 import type { Group } from '../../enrollment/group.ts';
-import type { KeylessOrder } from '../../enrollment/policy.ts';
 import { orderOf } from './enrollment.ts';
 import type { EstExchange, EstParts } from './exchange.ts';
 import { identify } from './identify.ts';
@@ -25,7 +24,7 @@ export async function offersKeyGeneration(
 export async function generateKeyOnServer(exchange: EstExchange): Promise<void> {
   const identified = await identify(exchange, () => readKeylessRequest(exchange));
   const order = orderOf(exchange, identified);
-  sendKeyAndCertificate(exchange, order, await generateKey(order, exchange.parts));
+  sendKeyAndCertificate(exchange, await generateKey(order, exchange.parts));
 }
 
 async function readKeylessRequest({ request }: EstExchange): Promise<RequestContent> {
@@ -40,7 +39,6 @@ const mediaTypes: Record<DeliveredKey['form'], string> = {
 /** The key comes first, as in the example of RFC 7030 appendix A.4. */
 function sendKeyAndCertificate(
   { response, note }: EstExchange,
-  { linking }: KeylessOrder,
   { issued, key }: IssuedWithKey,
 ): void {
   const { certificate, serialNumber, repeated } = issued;
@@ -50,8 +48,6 @@ function sendKeyAndCertificate(
     { contentType: 'application/pkcs7-mime; smime-type=certs-only', der: certsOnly([certificate]) },
   ]);
   response.setHeader('Cache-Control', 'no-store');
-  // One channel binding serves one authentication (RFC 9266 section 4.1).
-  if (linking === 'verified') response.setHeader('Connection', 'close');
   response.setHeader('Content-Type', multipartMixed);
   response.setHeader('Content-Length', body.length);
   response.end(body, () => body.fill(0));

@@ -1,4 +1,9 @@
 import type { TLSSocket } from 'node:tls';
+import type { LinkingProof } from '../../ca/certificate-plan.ts';
+import type { RequestContent } from '../../ca/certificate-request.ts';
+import type { Caller } from '../../enrollment/authenticator.ts';
+import { requireLinking } from '../../enrollment/linking.ts';
+import type { EstExchange } from './exchange.ts';
 
 /**
  * The channel binding of a connection.
@@ -22,4 +27,20 @@ export function channelBindingOf(socket: TLSSocket): Uint8Array | undefined {
     default:
       return undefined;
   }
+}
+
+/**
+ * Verifies what a request says of its connection. One channel binding serves one authentication (RFC 9266 section 4.1):
+ * where it holds, the connection ends with the answer, whatever that will be.
+ * @throws Refusal linking-required, linking-failed
+ */
+export function verifyLinking(
+  { request, response }: Pick<EstExchange, 'request' | 'response'>,
+  content: Pick<RequestContent, 'challenges'>,
+  caller: Pick<Caller, 'group' | 'relayedBy'>,
+): LinkingProof {
+  const bindingOf = () => channelBindingOf(request.socket as TLSSocket);
+  const linking = requireLinking(content, caller, bindingOf);
+  if (linking === 'verified') response.setHeader('Connection', 'close');
+  return linking;
 }

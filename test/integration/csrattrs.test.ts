@@ -13,7 +13,10 @@ import { after, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { BestowServer } from '../support/bestow.ts';
 import { BouncyCastle } from '../support/bouncy-castle.ts';
-import { call, certificateOf, makeKey, openssl } from '../support/est-client.ts';
+import { call, certificateOf, makeKey, openssl, post } from '../support/est-client.ts';
+import { extension, extensionRequest, oidOf, sequence } from '../support/forged-request.ts';
+import { ForgingDevice } from '../support/forging-device.ts';
+import { enlist } from '../support/registry.ts';
 
 const run = promisify(execFile);
 const timeout = 30_000;
@@ -246,6 +249,37 @@ describe('who asks', { timeout }, () => {
     assert.equal(await curl('csrattrs', ...identity), answer);
     assert.equal(await curl('csrattrs'), '');
     assert.equal(await curl('default/csrattrs', ...identity), '');
+  });
+
+  test('a registration authority: its own purposes without a label, those of devices under one', async () => {
+    await server.json('group', 'add', 'purposes', '--require', 'extKeyUsage');
+    const { 'ra-1': own } = await enlist(server, {
+      'ra-1': { group: 'purposes', role: 'registration-authority' },
+    });
+    const authority = new ForgingDevice('ra-1');
+    const clientAuth = oidOf('1.3.6.1.5.5.7.3.2');
+    const cmcRA = Buffer.from(oidOf('1.3.6.1.5.5.7.3.28'));
+    const ask = (...usages: Uint8Array[]) => {
+      const value = sequence(...usages);
+      const attributes = [extensionRequest(extension('2.5.29.37', value))];
+      const credentials = { user: 'ra-1', password: own };
+      const url = `${server.est}/purposes/simpleenroll`;
+      return post(url, server.root, authority.request({ attributes }), credentials);
+    };
+    const refused = await ask(clientAuth);
+    assert.equal(refused.status, 400);
+    assert.match(refused.body, /extKeyUsage \(2\.5\.29\.37\) with exactly clientAuth and cmcRA/);
+    const identity = {
+      certificate: certificateOf(await ask(clientAuth, cmcRA)),
+      key: authority.key,
+    };
+    const announced = async (path: string) => {
+      const { status, body } = await call(`${server.est}/${path}`, server.root, identity);
+      assert.equal(status, 200);
+      return Buffer.from(body, 'base64');
+    };
+    assert.ok((await announced('csrattrs')).includes(cmcRA));
+    assert.ok(!(await announced('purposes/csrattrs')).includes(cmcRA));
   });
 
   test('with a certificate that will not do, the answer is the one for nobody, not 401', async () => {

@@ -177,6 +177,27 @@ describe('linking information', { timeout }, () => {
       certificateOf(await postBound(server, 'simpleenroll', known));
     });
 
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
+    test(`${version}: of a known client of that group is to be left out, and is no failed password`, async () => {
+      const { device, password } = await newcomer();
+      const before = failures();
+      const post = async (path: string, shown: object, otpChallenge?: string) => {
+        const request = (challengePassword: string) =>
+          device.request({
+            challenges: { challengePassword, ...(otpChallenge ? { otpChallenge } : {}) },
+          });
+        const answer = await postBound(server, path, { version, ...shown, request });
+        await assertRefused(answer, 400, /carries challengePassword, .*leave it out/);
+      };
+      const basic = { user: device.id, password };
+      for (const path of ['simpleenroll', 'old/simpleenroll']) await post(path, basic);
+      await post('simpleenroll', {}, password);
+      assert.deepEqual(await stateOf(device), ['unused']);
+      const certificate = certificateOf(await ask(device.request(), 'simpleenroll', basic));
+      await post('simplereenroll', { certificate, key: device.key });
+      assert.equal(failures(), before);
+    });
+
   test('of another connection may be a password, and counts as a wrong one', async () => {
     const { device } = await newcomer('default');
     const before = failures();

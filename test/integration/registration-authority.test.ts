@@ -107,6 +107,19 @@ const serialOf = (certificate: string) =>
     .slice('serial='.length)
     .toLowerCase();
 
+test('the list of devices tells the roles; a group that asks for a password as well takes no such device', {
+  timeout,
+}, async () => {
+  const { stdout } = await server.cli('device', 'list');
+  assert.match(stdout, /^ra-1 +default +default +registration-authority +active/m);
+  assert.match(stdout, /^plain +default +default +device +active/m);
+  await server.json('group', 'add', 'both', '--credentials', 'both');
+  const role = ['--role', 'registration-authority'];
+  const refused = await server.cli('device', 'add', 'ra-4', '--group', 'both', ...role);
+  assert.equal(refused.exitCode, 2);
+  assert.match(refused.stderr, /The group both asks for a certificate and a one-time password/);
+});
+
 describe('a registration authority', { timeout }, () => {
   test('has a certificate that says so, and nobody gets one by asking', () => {
     verifyAsClient(ra.certificate, caCertificates);

@@ -51,6 +51,7 @@ const reasons: Partial<Record<RefusalCode, CmcFailInfo>> = {
   'unknown-certificate': 'badCertId',
   'revocation-not-permitted': 'badIdentity',
   'too-many-failures': 'tryLater',
+  'too-many-requests-pending': 'tryLater',
 };
 
 /** The failure that an error is; it is about these parts unless it says itself which. */

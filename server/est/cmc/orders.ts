@@ -3,7 +3,6 @@
  * may be certified for.
  */
 
-import type { TLSSocket } from 'node:tls';
 import type { Issued } from '../../../ca/certificate-authority.ts';
 import type { LinkingProof } from '../../../ca/certificate-plan.ts';
 import type { CertificateRequest } from '../../../ca/certificate-request.ts';
@@ -11,7 +10,6 @@ import { keyEstablishmentProfile } from '../../../ca/key-establishment-profile.t
 import { Refusal } from '../../../ca/refusal.ts';
 import type { Caller } from '../../../enrollment/authenticator.ts';
 import { enroll } from '../../../enrollment/enroll.ts';
-import { requireLinking } from '../../../enrollment/linking.ts';
 import {
   decideEnrollment,
   decideReenrollment,
@@ -21,7 +19,7 @@ import { reenroll } from '../../../enrollment/reenroll.ts';
 import { sourceOf } from '../authenticate.ts';
 import type { EstExchange } from '../exchange.ts';
 import { identifyFor } from '../identify.ts';
-import { channelBindingOf } from '../session-binding.ts';
+import { verifyLinking } from '../session-binding.ts';
 import type { BodyPartId } from './body-part.ts';
 import { CmcFailure, failed } from './cmc-failure.ts';
 import type { RequestControls } from './controls.ts';
@@ -108,13 +106,8 @@ function linkingOf(
   const linked = secret !== undefined || purpose === 're-enrollment';
   const relaxed = linked && group.settings.linking === 'required';
   const settings = relaxed ? { ...group.settings, linking: 'optional' as const } : group.settings;
-  const proof = requireLinking(
-    content,
-    { group: { ...group, settings }, ...(relayedBy ? { relayedBy } : {}) },
-    () => channelBindingOf(request.socket as TLSSocket),
-  );
-  // One channel binding serves one authentication (RFC 9266 section 4.1).
-  if (proof === 'verified') response.setHeader('Connection', 'close');
+  const judged = { group: { ...group, settings }, ...(relayedBy ? { relayedBy } : {}) };
+  const proof = verifyLinking({ request, response }, content, judged);
   const linking = linked && proof === 'absent' ? 'verified' : proof;
   note({ linking });
   return linking;
