@@ -28,8 +28,15 @@ export async function checkCrl(
   issuer: CaCertificate,
 ): Promise<void> {
   const [outer, surplus] = elementsIn(der);
-  const [toBeSigned, outerAlgorithm, signature] = elementsIn(outer?.content ?? der);
-  demand(outer !== undefined && !surplus && signature?.tag === tags.bitString, 'form');
+  const [toBeSigned, outerAlgorithm, signature, fourth] = elementsIn(outer?.content ?? der);
+  demand(
+    outer?.tag === tags.sequence &&
+      !surplus &&
+      toBeSigned?.tag === tags.sequence &&
+      signature?.tag === tags.bitString &&
+      !fourth,
+    'form',
+  );
   const [version, algorithm, name, thisUpdate, nextUpdate, ...rest] = elementsIn(
     toBeSigned?.content ?? der,
   );
@@ -92,7 +99,9 @@ async function checkEntries(
 
 function checkEntry(der: Uint8Array, expected: RevokedCertificate | undefined): void {
   const [serial, date, extensions, surplus] = readDer(der).children;
-  const code = readValue(extensions?.children[0], oid.reasonCode);
+  const [first, second] = extensions?.children ?? [];
+  const code = readValue(first, oid.reasonCode);
+  const invalidityDate = readValue(code ? second : first, oid.invalidityDate);
   demand(
     expected !== undefined &&
       serial?.tag === tags.integer &&
@@ -102,10 +111,20 @@ function checkEntry(der: Uint8Array, expected: RevokedCertificate | undefined): 
   demand(expected !== undefined && isTime(date, expected.revokedAt), 'revocationDate');
   demand(
     !surplus &&
-      extensions?.children.length === (code && 1) &&
+      (extensions?.children.length ?? 0) === (code ? 1 : 0) + (invalidityDate ? 1 : 0) &&
+      extensions?.children.length !== 0 &&
       reasonCodes[expected?.reason ?? 'unspecified'] === (code?.content[0] ?? 0),
     'reasonCode',
   );
+  demand(isInvalidityDate(invalidityDate, expected?.invalidityDate), 'invalidityDate');
+}
+
+/** GeneralizedTime in any year (RFC 5280 section 5.3.2), unlike other times. */
+function isInvalidityDate(element: DerElement | undefined, expected: Date | undefined): boolean {
+  if (!element || !expected) return !element && !expected;
+  const digits = Buffer.from(element.content).toString('latin1');
+  const iso = digits.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6.000Z');
+  return element.tag === tags.generalizedTime && iso === wholeSecond(expected).toISOString();
 }
 
 function isTime(element: { readonly bytes: Uint8Array } | undefined, expected: Date): boolean {

@@ -11,7 +11,7 @@ export interface CrlRecord {
   readonly number: number;
   readonly thisUpdate: Date;
   readonly nextUpdate: Date;
-  /** How many revocations of the issuer it knows of; what was revoked since is not on it. */
+  /** How many of the issuer's revocations, holds and releases it knows of; what came since is not on it. */
   readonly revocations: number;
   /** CertificateList, DER. */
   readonly der: Uint8Array;
@@ -21,7 +21,7 @@ export interface CrlRecord {
 export interface RevocationState {
   /** Number of the newest CRL; 0 while there is none. */
   readonly newest: number;
-  /** How many certificates of the issuer were ever revoked; it never falls. */
+  /** How often a certificate of the issuer was revoked, held or released; it never falls. */
   readonly revocations: number;
 }
 

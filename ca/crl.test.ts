@@ -38,6 +38,7 @@ const oneOfEach = (
     'superseded',
     'cessationOfOperation',
     'privilegeWithdrawn',
+    'certificateHold',
   ] as const
 ).map((reason, i) => revokedBy(reason, 16 * i));
 
@@ -98,7 +99,36 @@ describe('OpenSSL', () => {
       'Superseded',
       'Cessation Of Operation',
       'Privilege Withdrawn',
+      'Certificate Hold',
     ]);
+  });
+
+  test('reads since when a certificate is not to be trusted, beside the reason and alone', async () => {
+    const invalidityDate = new Date('2049-12-31T23:59:58Z');
+    const revoked = [
+      { ...revokedBy('keyCompromise', 1), invalidityDate },
+      { ...revokedBy('unspecified', 2), invalidityDate: new Date('2050-01-01T00:00:00.999Z') },
+    ];
+    const statement = saying({ revoked });
+    const crl = await sign(statement);
+    const text = textOf(crl);
+    assert.match(
+      text,
+      /CRL Reason Code: \n +Key Compromise\n +Invalidity Date: \n +Dec 31 23:59:58 2049 GMT\n/,
+    );
+    assert.match(
+      text,
+      /CRL entry extensions:\n +Invalidity Date: \n +Jan {2}1 00:00:00 2050 GMT\n/,
+    );
+    for (const others of [
+      [revokedBy('keyCompromise', 1), revoked[1]],
+      [{ ...revoked[0], invalidityDate: now }, revoked[1]],
+      [revoked[0], revokedBy('unspecified', 2)],
+    ] as RevokedCertificate[][])
+      await assert.rejects(
+        checkCrl(crl, saying({ revoked: others }), ca.issuing),
+        /invalidityDate/,
+      );
   });
 
   test('accepts a path whose certificate is not listed, and refuses it when it is', async () => {
@@ -175,6 +205,18 @@ describe('encoding', () => {
     assert.ok(turns >= 40, `${turns} turns`);
   });
 });
+
+/** Adds extensions to the first entry, which has none. */
+function forgeFirstEntry(fields: Uint8Array[], ...extensions: Uint8Array[]): void {
+  const [list] = elementsIn(fields[5] as Uint8Array);
+  const [first, ...others] = elementsIn(list?.content as Uint8Array);
+  const forged = encode(
+    tags.sequence,
+    first?.content as Uint8Array,
+    encode(tags.sequence, ...extensions),
+  );
+  fields.splice(5, 1, encode(tags.sequence, forged, ...others.map(({ bytes }) => bytes)));
+}
 
 describe('a signed CRL is not released', () => {
   const statement = saying({ number: 7, revoked: oneOfEach });
@@ -253,29 +295,18 @@ describe('a signed CRL is not released', () => {
       },
     ],
     'with an entry that says more than its reason': [
-      /reasonCode/,
+      /invalidityDate/,
       (fields) => {
-        const [first, ...others] = [
-          ...elementsIn([...elementsIn(fields[5] as Uint8Array)][0]?.content as Uint8Array),
-        ];
-        const more = encode(
-          tags.sequence,
-          encodeExtension(
-            encodeOid('2.5.29.24'),
-            encode(tags.generalizedTime, Buffer.from('20200101000000Z')),
-          ),
-        );
-        fields.splice(
-          5,
-          1,
-          encode(
-            tags.sequence,
-            encode(tags.sequence, first?.content ?? more, more),
-            ...others.map(({ bytes }) => bytes),
-          ),
-        );
+        const date = encode(tags.generalizedTime, Buffer.from('20200101000000Z'));
+        forgeFirstEntry(fields, encodeExtension(oid.invalidityDate, date));
       },
     ],
+    'with an entry that has an extension of another kind': [
+      /reasonCode/,
+      (fields) =>
+        forgeFirstEntry(fields, encodeExtension(encodeOid('2.5.29.29'), encode(tags.sequence))),
+    ],
+    'with an entry whose extensions are empty': [/reasonCode/, (fields) => forgeFirstEntry(fields)],
   };
   for (const [what, [complaint, forge]] of Object.entries(forgeries))
     test(what, async () => {
@@ -289,6 +320,22 @@ describe('a signed CRL is not released', () => {
       );
       await assert.rejects(checkCrl(forged, statement, ca.issuing), complaint);
     });
+
+  test('that is another structure, or has more in it', async () => {
+    const crl = await sign(statement);
+    const elements = readDer(crl).children.map(({ bytes }) => bytes);
+    const [tbs, ...rest] = readDer(crl).children;
+    for (const forged of [
+      encode(tags.octetString, ...elements),
+      encode(
+        tags.sequence,
+        encode(tags.set, tbs?.content ?? crl),
+        ...rest.map(({ bytes }) => bytes),
+      ),
+      encode(tags.sequence, ...elements, encode(tags.null)),
+    ])
+      await assert.rejects(checkCrl(forged, statement, ca.issuing), /form/);
+  });
 
   test('with an empty list where nothing is revoked', async () => {
     const [tbs, ...rest] = readDer(await sign(saying())).children;

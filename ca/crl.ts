@@ -18,6 +18,7 @@ export interface RevokedCertificate {
   readonly serialNumber: string;
   readonly revokedAt: Date;
   readonly reason: RevocationReason;
+  readonly invalidityDate?: Date;
 }
 
 /** Everything a CRL will say. */
@@ -43,6 +44,7 @@ export const reasonCodes: Readonly<Record<RevocationReason, number>> = {
   affiliationChanged: 3,
   superseded: 4,
   cessationOfOperation: 5,
+  certificateHold: 6,
   privilegeWithdrawn: 9,
 };
 
@@ -80,21 +82,33 @@ export async function composeCrl(
 }
 
 /** unspecified is said by saying nothing (RFC 5280 section 5.3.1). */
-function encodeEntry({ serialNumber, revokedAt, reason }: RevokedCertificate): Uint8Array {
-  const code = reasonCodes[reason];
+function encodeEntry(certificate: RevokedCertificate): Uint8Array {
+  const extensions = entryExtensions(certificate);
   return encode(
     tags.sequence,
-    encode(tags.integer, Buffer.from(serialNumber, 'hex')),
-    encodeTime(revokedAt),
+    encode(tags.integer, Buffer.from(certificate.serialNumber, 'hex')),
+    encodeTime(certificate.revokedAt),
+    ...(extensions.length > 0 ? [encode(tags.sequence, ...extensions)] : []),
+  );
+}
+
+/** crlEntryExtensions (RFC 5280 section 5.3): what there is to say besides serial number and time. */
+function entryExtensions({ reason, invalidityDate }: RevokedCertificate): Uint8Array[] {
+  const code = reasonCodes[reason];
+  return [
     ...(code === 0
       ? []
-      : [
-          encode(
-            tags.sequence,
-            encodeExtension(oid.reasonCode, encode(enumerated, Uint8Array.of(code))),
-          ),
-        ]),
-  );
+      : [encodeExtension(oid.reasonCode, encode(enumerated, Uint8Array.of(code)))]),
+    ...(invalidityDate
+      ? [encodeExtension(oid.invalidityDate, encodeGeneralizedTime(invalidityDate))]
+      : []),
+  ];
+}
+
+/** invalidityDate has no other form (RFC 5280 section 5.3.2). */
+function encodeGeneralizedTime(time: Date): Uint8Array {
+  const digits = time.toISOString().slice(0, 19).replaceAll(/[-:T]/g, '');
+  return encode(tags.generalizedTime, Buffer.from(`${digits}Z`));
 }
 
 function encodeNumber(number: number): Uint8Array {

@@ -27,11 +27,25 @@ export interface Intent {
   readonly relayedBy?: string;
   readonly approval?: string;
   readonly revocationChallenge?: string;
+  readonly supersedes?: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly requestId: string;
   readonly recordedAt: Date;
 }
+
+/** What an intent will be judged by, before there is one; the key may be still to be made. */
+export type ForeseenIntent = Pick<
+  Intent,
+  | 'issuer'
+  | 'requestKeyDigest'
+  | 'requestDigest'
+  | 'subscriber'
+  | 'credential'
+  | 'relayedBy'
+  | 'recordedAt'
+> &
+  Partial<Pick<Intent, 'publicKeyDigest'>>;
 
 /** CRLReason names of RFC 5280 section 5.3.1 that an operator may give. */
 export const revocationReasons = [
@@ -40,6 +54,7 @@ export const revocationReasons = [
   'affiliationChanged',
   'superseded',
   'cessationOfOperation',
+  'certificateHold',
   'privilegeWithdrawn',
 ] as const;
 export type RevocationReason = (typeof revocationReasons)[number];
@@ -60,23 +75,38 @@ export interface IssuanceRecord {
   readonly issuedAt?: Date;
   readonly revokedAt?: Date;
   readonly revocationReason?: RevocationReason;
+  /** Since when it is known or suspected not to be trusted (RFC 5280 section 5.3.2). */
+  readonly invalidityDate?: Date;
+  /** Serial number of the certificate that is revoked when this one is first used; absent once that is done. */
+  readonly supersedes?: string;
   readonly relayedBy?: string;
   /** Concealed; see CertificatePlan. */
   readonly revocationChallenge?: string;
+}
+
+/** Why nothing is issued. */
+export interface IntentRefused {
+  readonly kind: 'refused';
+  readonly code: IssuanceRefusalCode;
+  readonly reason: string;
 }
 
 export type IntentOutcome =
   | { readonly kind: 'recorded' }
   /** The same credential asked for the same key before: this is what it got, or is about to get. */
   | { readonly kind: 'repeated'; readonly record: IssuanceRecord }
-  | { readonly kind: 'refused'; readonly code: IssuanceRefusalCode; readonly reason: string };
+  | IntentRefused;
 
 export interface RevocationOrder {
   readonly reason: RevocationReason;
   readonly at: Date;
   /** Who gave it, for the audit log. */
   readonly by: string;
+  readonly invalidityDate?: Date;
 }
+
+/** What an order can be about, besides one serial number: all certificates of a device, or over a key. */
+export type CertificatesOf = { readonly subscriber: string } | { readonly publicKeyDigest: string };
 
 export interface IssuanceLedger {
   /**
@@ -84,6 +114,11 @@ export interface IssuanceLedger {
    * Nothing is stored unless the outcome is `recorded`, but that a refusal leaves its own audit entry.
    */
   recordIntent(intent: Intent): Promise<IntentOutcome>;
+  /**
+   * By the same rules, but for the approval, and without writing anything: what `recordIntent` would refuse by what is on
+   * record now. @returns undefined where it would not refuse
+   */
+  objectionTo(foreseen: ForeseenIntent): Promise<IntentRefused | undefined>;
   /**
    * Stores the certificate of an intent, with its audit entry, unless one is there already.
    * @returns the certificate on record, DER: the first one stored is the only one ever released
@@ -95,12 +130,37 @@ export interface IssuanceLedger {
     requestId: string,
   ): Promise<Uint8Array>;
   find(issuer: string, serialNumber: string): Promise<IssuanceRecord | undefined>;
-  /** Newest first. */
-  list(filter: { subscriber?: string; limit: number }): Promise<IssuanceRecord[]>;
-  /** @returns the record as it is now, or undefined if there is none; revoking twice changes nothing */
+  /** Newest first. `unfinishedSince`: intents alone that have waited for their certificate at least since then. */
+  list(filter: {
+    subscriber?: string;
+    unfinishedSince?: Date;
+    limit: number;
+  }): Promise<IssuanceRecord[]>;
+  /**
+   * A certificate that is on hold can still be revoked for good, and counts as revoked since its hold began. What is
+   * revoked for good stays as it is.
+   * @returns the record as it is now, or undefined if there is none
+   */
   revoke(
     issuer: string,
     serialNumber: string,
     order: RevocationOrder,
   ): Promise<IssuanceRecord | undefined>;
+  /**
+   * The same for all certificates and intents of a device or over a key, whoever issued them, in one transaction.
+   * @returns their records as they are now, newest first
+   */
+  revokeAll(of: CertificatesOf, order: RevocationOrder): Promise<IssuanceRecord[]>;
+  /** Ends a hold; what is not on hold stays as it is. @returns the record, and whether it changed */
+  release(
+    issuer: string,
+    serialNumber: string,
+    order: Pick<RevocationOrder, 'at' | 'by'>,
+  ): Promise<{ record: IssuanceRecord; released: boolean } | undefined>;
+  /** Revokes the certificate (superseded) that this one takes the place of, if that was left until now. */
+  supersede(issuer: string, serialNumber: string, at: Date): Promise<void>;
+  /** The latest time in the audit log; undefined while that is empty. */
+  latestEntry(): Promise<Date | undefined>;
+  /** Takes the time for right that the clock shows, though the audit log knows a later one. */
+  acceptClock(at: Date, by: string): Promise<void>;
 }

@@ -67,6 +67,18 @@ export const spendOneTimePassword = compiledQuery(
       .returning('id'),
 );
 
+/** What spendOneTimePassword would spend. */
+export const unspentOneTimePassword = compiledQuery(
+  (db, { id, device, now }: { id: string; device: string; now: string }) =>
+    db
+      .selectFrom('one_time_password')
+      .select('id')
+      .where('id', '=', id)
+      .where('device', '=', device)
+      .where('state', '=', 'unused')
+      .where('expires_at', '>', now),
+);
+
 export const validCertificate = compiledQuery(
   (
     db,
@@ -104,6 +116,7 @@ export interface NewIssuance {
   readonly relayedBy: string | null;
   readonly approval: string | null;
   readonly revocationChallenge: string | null;
+  readonly supersedes: string | null;
 }
 
 export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
@@ -128,6 +141,7 @@ export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
     relayed_by: values.relayedBy,
     approval: values.approval,
     revocation_challenge: values.revocationChallenge,
+    supersedes: values.supersedes,
   }),
 );
 

@@ -11,6 +11,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import type { Intent, IntentOutcome } from '../ca/issuance-ledger.ts';
 import type { NewDevice } from '../enrollment/device-registry.ts';
+import { defaultSettings } from '../enrollment/group-settings.ts';
 import { databaseFile, engines } from '../test/support/storage-engines.ts';
 import type { OpenStores } from './stores.ts';
 
@@ -166,6 +167,35 @@ for (const [engine, open] of Object.entries(engines))
           request_id: null,
           details: { names },
         });
+      });
+
+      test('a registration authority and a group that asks for certificate and password exclude each other', async () => {
+        const role = 'registration-authority';
+        const settings = { ...defaultSettings, credentials: 'both' } as const;
+        const [both, either] = [fresh('both'), fresh('either')];
+        const group = { tenant: 'acme', settings };
+        await stores.tenants.addGroup({ ...group, label: both }, 'test', now);
+        const other = { ...group, label: either, settings: defaultSettings };
+        await stores.tenants.addGroup(other, 'test', now);
+        const device = { id: fresh('ra'), tenant: 'acme', names: [], role } as const;
+        const added = await stores.devices.add({ ...device, group: both }, 'test', now);
+        assert.equal(added.kind, 'contradiction');
+        assert.ok('reason' in added && added.reason.includes(`The group ${both} asks for`));
+        assert.equal(await stores.devices.find(device.id), undefined);
+        await addDevice({ group: both });
+
+        await addDevice({ group: either });
+        const set = (credentials: 'both' | 'either') =>
+          stores.tenants.changeSettings(either, { credentials }, 'test', now);
+        assert.equal((await set('both')).kind, 'changed');
+        await set('either');
+        assert.equal(
+          (await stores.devices.add({ ...device, group: either }, 't', now)).kind,
+          'added',
+        );
+        const change = await set('both');
+        assert.ok(change.kind === 'refused' && change.reason.endsWith(`this is ${device.id}.`));
+        assert.equal((await stores.tenants.groupOf(either))?.settings.credentials, 'either');
       });
 
       test('a registration authority is known as one, and to the audit log', async () => {

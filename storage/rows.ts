@@ -81,6 +81,8 @@ export function issuanceOf(row: Selectable<IssuanceTable>): IssuanceRecord {
     ...(row.revocation_reason === null
       ? {}
       : { revocationReason: row.revocation_reason as RevocationReason }),
+    ...(row.invalidity_date === null ? {} : { invalidityDate: new Date(row.invalidity_date) }),
+    ...(row.supersedes === null ? {} : { supersedes: row.supersedes }),
     ...(row.relayed_by === null ? {} : { relayedBy: row.relayed_by }),
     ...(row.revocation_challenge === null ? {} : { revocationChallenge: row.revocation_challenge }),
   };

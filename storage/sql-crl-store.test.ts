@@ -84,6 +84,36 @@ for (const [engine, open] of Object.entries(engines)) {
         assert.deepEqual(await stores.crls.state(other), { newest: 0, revocations: 0 });
       });
 
+      test('a hold is listed, and not when it is released; each change counts', async () => {
+        const issuer = freshIssuer();
+        const serial = await recordIntent(issuer);
+        const order = { at: later(5), by: 'test', reason: 'certificateHold' } as const;
+        const state = async () => [
+          (await stores.crls.state(issuer)).revocations,
+          (await stores.crls.revoked(issuer, beginning, 10)).map(({ reason }) => reason).join(),
+        ];
+        await stores.ledger.revoke(issuer, serial, order);
+        assert.deepEqual(await state(), [1, 'certificateHold']);
+        await stores.ledger.release(issuer, serial, order);
+        assert.deepEqual(await state(), [2, '']);
+        await stores.ledger.revoke(issuer, serial, order);
+        await revoke(issuer, serial, later(9));
+        assert.deepEqual(await state(), [4, 'superseded']);
+        await stores.ledger.release(issuer, serial, order);
+        assert.deepEqual(await state(), [4, 'superseded']);
+        const [entry] = await stores.crls.revoked(issuer, beginning, 10);
+        assert.deepEqual(entry?.revokedAt, later(5));
+      });
+
+      test('since when a certificate was not to be trusted is listed', async () => {
+        const issuer = freshIssuer();
+        const serial = await recordIntent(issuer);
+        const order = { at: later(5), by: 'test', reason: 'keyCompromise' } as const;
+        await stores.ledger.revoke(issuer, serial, { ...order, invalidityDate: later(-9) });
+        const [entry] = await stores.crls.revoked(issuer, beginning, 10);
+        assert.deepEqual(entry?.invalidityDate, later(-9));
+      });
+
       test('are counted whatever way they come', async () => {
         const issuer = freshIssuer();
         const id = `device-${counter}`;

@@ -63,7 +63,7 @@ export class SqlCrlStore implements CrlStore {
     const place = [after.notAfter.toISOString(), after.serialNumber] as const;
     const rows = await this.#transactions.read
       .selectFrom('issuance')
-      .select(['serial_number', 'not_after', 'revoked_at', 'revocation_reason'])
+      .select(['serial_number', 'not_after', 'revoked_at', 'revocation_reason', 'invalidity_date'])
       .where('issuer', '=', issuer)
       .where('revoked_at', 'is not', null)
       .where(({ eb, refTuple, tuple }) =>
@@ -79,6 +79,7 @@ export class SqlCrlStore implements CrlStore {
       notAfter: new Date(row.not_after),
       revokedAt: new Date(row.revoked_at),
       reason: row.revocation_reason,
+      ...(row.invalidity_date === null ? {} : { invalidityDate: new Date(row.invalidity_date) }),
     }));
   }
 

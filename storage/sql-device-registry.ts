@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely';
 import type { Device } from '../enrollment/device.ts';
-import type { Addition, DeviceRegistry, NewDevice } from '../enrollment/device-registry.ts';
-import type { Group } from '../enrollment/group.ts';
+import type { DeviceAddition, DeviceRegistry, NewDevice } from '../enrollment/device-registry.ts';
+import { type Group, roleContradiction } from '../enrollment/group.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
+import { revokeWhatIsLeft } from './revocation.ts';
 import { deviceOf, groupOf, tenantOf } from './rows.ts';
 import { forgetApprovals } from './sql-approvals.ts';
 import type { Transactions } from './transactions.ts';
@@ -16,8 +17,8 @@ export class SqlDeviceRegistry implements DeviceRegistry {
     this.#transactions = transactions;
   }
 
-  add(device: NewDevice, by: string, at: Date): Promise<Addition<Device>> {
-    return this.#transactions.write(async (transaction): Promise<Addition<Device>> => {
+  add(device: NewDevice, by: string, at: Date): Promise<DeviceAddition> {
+    return this.#transactions.write(async (transaction): Promise<DeviceAddition> => {
       const present = await findDevice(transaction, device.id);
       if (present) return { kind: 'exists', value: present.device };
       const group = await chooseGroup(transaction, device);
@@ -29,12 +30,14 @@ export class SqlDeviceRegistry implements DeviceRegistry {
             : `There is no tenant ${device.tenant}.`,
         };
       const { role = 'device' } = device;
+      const contradiction = roleContradiction(role, group);
+      if (contradiction) return { kind: 'contradiction', reason: contradiction };
       await transaction
         .insertInto('device')
         .values({
           id: device.id,
           tenant: device.tenant,
-          device_group: group,
+          device_group: group.label,
           serial_number: device.serialNumber ?? null,
           names: JSON.stringify(device.names),
           status: 'active',
@@ -42,7 +45,7 @@ export class SqlDeviceRegistry implements DeviceRegistry {
           created_at: at.toISOString(),
         })
         .execute();
-      const details = { tenant: device.tenant, group, role };
+      const details = { tenant: device.tenant, group: group.label, role };
       await audit(transaction, {
         at,
         actor: by,
@@ -50,7 +53,8 @@ export class SqlDeviceRegistry implements DeviceRegistry {
         object: device.id,
         details,
       });
-      return { kind: 'added', value: { ...device, role, group, status: 'active' } };
+      const value = { ...device, role, group: group.label, status: 'active' } as const;
+      return { kind: 'added', value };
     });
   }
 
@@ -118,14 +122,9 @@ export class SqlDeviceRegistry implements DeviceRegistry {
         .where('state', '!=', 'revoked')
         .execute();
       await forgetApprovals(transaction, id, at);
-      const revoked = await transaction
-        .updateTable('issuance')
-        .set({ revoked_at: at.toISOString(), revocation_reason: 'cessationOfOperation' })
-        .where('subscriber', '=', id)
-        .where('revoked_at', 'is', null)
-        .returning('serial_number')
-        .execute();
-      const details = { revoked: revoked.map(({ serial_number }) => serial_number) };
+      const order = { reason: 'cessationOfOperation', at } as const;
+      const revoked = await revokeWhatIsLeft(transaction, { subscriber: id }, order);
+      const details = { revoked };
       await audit(transaction, { at, actor: by, action: 'device.removed', object: id, details });
       return true;
     });
@@ -156,8 +155,9 @@ async function findDevice(
 async function chooseGroup(
   transaction: Kysely<Database>,
   { tenant, group }: NewDevice,
-): Promise<string | undefined> {
-  let query = transaction.selectFrom('device_group').select('label').where('tenant', '=', tenant);
+): Promise<Group | undefined> {
+  let query = transaction.selectFrom('device_group').selectAll().where('tenant', '=', tenant);
   if (group !== undefined) query = query.where('label', '=', group);
-  return (await query.orderBy('created_at').executeTakeFirst())?.label;
+  const row = await query.orderBy('created_at').executeTakeFirst();
+  return row && groupOf(row);
 }

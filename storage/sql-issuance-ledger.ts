@@ -1,12 +1,15 @@
 import type { Kysely } from 'kysely';
 import type {
+  CertificatesOf,
+  ForeseenIntent,
   Intent,
   IntentOutcome,
+  IntentRefused,
   IssuanceLedger,
   IssuanceRecord,
   RevocationOrder,
 } from '../ca/issuance-ledger.ts';
-import { audit } from './audit-trail.ts';
+import { acceptClock, audit, latestAudited } from './audit-trail.ts';
 import type { Database } from './database.ts';
 import {
   activeDevice,
@@ -15,8 +18,16 @@ import {
   insertIssuance,
   issuanceByCredential,
   spendOneTimePassword,
+  unspentOneTimePassword,
   validCertificate,
 } from './issuance-queries.ts';
+import {
+  columnsOf,
+  releaseFromHold,
+  revokeAudited,
+  revokeSuperseded,
+  type SerialNumber,
+} from './revocation.ts';
 import { issuanceOf } from './rows.ts';
 import { type ApprovalUse, isOpenApproval, useApproval } from './sql-approvals.ts';
 import type { Transactions } from './transactions.ts';
@@ -49,6 +60,13 @@ export class SqlIssuanceLedger implements IssuanceLedger {
         });
       return outcome;
     });
+  }
+
+  async objectionTo(foreseen: ForeseenIntent): Promise<IntentRefused | undefined> {
+    const { read } = this.#transactions;
+    const judged = await judge(read, foreseen);
+    if (judged) return judged.kind === 'refused' ? judged : undefined;
+    return (await credentialServes(read, foreseen)) ? undefined : credentialSpent(foreseen);
   }
 
   recordCertificate(
@@ -86,44 +104,82 @@ export class SqlIssuanceLedger implements IssuanceLedger {
     return row && issuanceOf(row);
   }
 
-  async list(filter: { subscriber?: string; limit: number }): Promise<IssuanceRecord[]> {
+  async list(filter: {
+    subscriber?: string;
+    unfinishedSince?: Date;
+    limit: number;
+  }): Promise<IssuanceRecord[]> {
+    const { subscriber, unfinishedSince, limit } = filter;
     let query = this.#transactions.read.selectFrom('issuance').selectAll();
-    if (filter.subscriber !== undefined) query = query.where('subscriber', '=', filter.subscriber);
-    const rows = await query.orderBy('recorded_at', 'desc').limit(filter.limit).execute();
+    if (subscriber !== undefined) query = query.where('subscriber', '=', subscriber);
+    if (unfinishedSince !== undefined)
+      query = query
+        .where('certificate', 'is', null)
+        .where('revoked_at', 'is', null)
+        .where('recorded_at', '<=', unfinishedSince.toISOString());
+    const rows = await query.orderBy('recorded_at', 'desc').limit(limit).execute();
     return rows.map(issuanceOf);
   }
 
-  revoke(
+  async revoke(
     issuer: string,
     serialNumber: string,
     order: RevocationOrder,
   ): Promise<IssuanceRecord | undefined> {
+    const [record] = await this.#revokeAll({ issuer, serialNumber }, order);
+    return record;
+  }
+
+  revokeAll(of: CertificatesOf, order: RevocationOrder): Promise<IssuanceRecord[]> {
+    return this.#revokeAll(of, order);
+  }
+
+  #revokeAll(of: CertificatesOf | SerialNumber, order: RevocationOrder): Promise<IssuanceRecord[]> {
     return this.#transactions.write(async (transaction) => {
-      const changed = await transaction
-        .updateTable('issuance')
-        .set({ revoked_at: order.at.toISOString(), revocation_reason: order.reason })
-        .where('issuer', '=', issuer)
-        .where('serial_number', '=', serialNumber)
-        .where('revoked_at', 'is', null)
-        .returning('serial_number')
-        .executeTakeFirst();
-      if (changed)
-        await audit(transaction, {
-          at: order.at,
-          actor: order.by,
-          action: 'certificate.revoked',
-          object: serialNumber,
-          details: { reason: order.reason },
-        });
-      const row = await transaction
-        .selectFrom('issuance')
-        .selectAll()
-        .where('issuer', '=', issuer)
-        .where('serial_number', '=', serialNumber)
-        .executeTakeFirst();
-      return row && issuanceOf(row);
+      await revokeAudited(transaction, of, order);
+      return recordsOf(transaction, of);
     });
   }
+
+  release(
+    issuer: string,
+    serialNumber: string,
+    order: Pick<RevocationOrder, 'at' | 'by'>,
+  ): Promise<{ record: IssuanceRecord; released: boolean } | undefined> {
+    return this.#transactions.write(async (transaction) => {
+      const of = { issuer, serialNumber };
+      const released = await releaseFromHold(transaction, of, order);
+      const [record] = await recordsOf(transaction, of);
+      return record && { record, released };
+    });
+  }
+
+  supersede(issuer: string, serialNumber: string, at: Date): Promise<void> {
+    return this.#transactions.write((transaction) =>
+      revokeSuperseded(transaction, { issuer, serialNumber }, at),
+    );
+  }
+
+  latestEntry(): Promise<Date | undefined> {
+    return latestAudited(this.#transactions.read);
+  }
+
+  acceptClock(at: Date, by: string): Promise<void> {
+    return this.#transactions.write((transaction) => acceptClock(transaction, at, by));
+  }
+}
+
+async function recordsOf(
+  transaction: Transaction,
+  of: CertificatesOf | SerialNumber,
+): Promise<IssuanceRecord[]> {
+  const rows = await transaction
+    .selectFrom('issuance')
+    .selectAll()
+    .where((eb) => eb.and(columnsOf(of)))
+    .orderBy('recorded_at', 'desc')
+    .execute();
+  return rows.map(issuanceOf);
 }
 
 function auditBase(intent: Intent): { at: Date; actor: string; requestId: string } {
@@ -133,50 +189,60 @@ function auditBase(intent: Intent): { at: Date; actor: string; requestId: string
 
 /** Everything that may have changed since the caller was identified is asked again here, under the write lock. */
 async function decideIntent(transaction: Transaction, intent: Intent): Promise<IntentOutcome> {
-  for (const device of [intent.subscriber, intent.relayedBy])
-    if (device !== undefined && !(await isActive(transaction, device)))
-      return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
-  if (await isKeyOfAnother(transaction, intent))
-    return refusal('key-in-use', 'The public key is already certified for another device.');
-  const repeated = await repeatOf(transaction, intent);
-  if (repeated) return repeated;
+  const judged = await judge(transaction, intent);
+  if (judged) return judged;
   if (!(await isApproved(transaction, intent)))
     return refusal('approval-used', `The approval ${intent.approval} is used up or has expired.`);
-  if (!(await spendCredential(transaction, intent)))
-    return refusal(
-      'credential-spent',
-      `The credential ${intent.credential.id} is spent or no longer valid.`,
-    );
+  if (!(await spendCredential(transaction, intent))) return credentialSpent(intent);
   await useUpApproval(transaction, intent);
   return { kind: 'recorded' };
 }
 
-function refusal(
-  code: Extract<IntentOutcome, { kind: 'refused' }>['code'],
-  reason: string,
-): IntentOutcome {
+/** What is told without asking the approval and the credential. @returns undefined where it is up to them */
+async function judge(
+  db: Kysely<Database>,
+  intent: ForeseenIntent,
+): Promise<IntentOutcome | undefined> {
+  for (const device of [intent.subscriber, intent.relayedBy])
+    if (device !== undefined && !(await isActive(db, device)))
+      return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
+  if (await isKeyOfAnother(db, intent))
+    return refusal('key-in-use', 'The public key is already certified for another device.');
+  return repeatOf(db, intent);
+}
+
+function refusal(code: IntentRefused['code'], reason: string): IntentRefused {
   return { kind: 'refused', code, reason };
 }
 
-async function isActive(transaction: Transaction, device: string): Promise<boolean> {
-  const { rows } = await activeDevice(transaction, { device });
+function credentialSpent({ credential: { id } }: ForeseenIntent): IntentRefused {
+  return refusal('credential-spent', `The credential ${id} is spent or no longer valid.`);
+}
+
+async function isActive(db: Kysely<Database>, device: string): Promise<boolean> {
+  const { rows } = await activeDevice(db, { device });
   return rows.length > 0;
 }
 
-async function isKeyOfAnother(transaction: Transaction, intent: Intent): Promise<boolean> {
-  const { rows } = await holdersOfKey(transaction, intent);
-  return rows.some(({ subscriber }) => subscriber !== (intent.subscriber ?? null));
+async function isKeyOfAnother(
+  db: Kysely<Database>,
+  { publicKeyDigest, subscriber: owner }: ForeseenIntent,
+): Promise<boolean> {
+  // A key that is still to be made is nobody's.
+  if (publicKeyDigest === undefined) return false;
+  const { rows } = await holdersOfKey(db, { publicKeyDigest });
+  return rows.some(({ subscriber }) => subscriber !== (owner ?? null));
 }
 
 /** What this credential already got for this request; a revoked certificate is never released again. */
 async function repeatOf(
-  transaction: Transaction,
-  intent: Intent,
+  db: Kysely<Database>,
+  intent: ForeseenIntent,
 ): Promise<IntentOutcome | undefined> {
   const { credential, requestDigest, recordedAt } = intent;
   if (credential.kind === 'operator') return undefined;
   const since = credential.kind === 'one-time-password' ? 0 : recordedAt.getTime() - repeatWindowMs;
-  const { rows } = await issuanceByCredential(transaction, {
+  const { rows } = await issuanceByCredential(db, {
     issuer: intent.issuer,
     ...credential,
     requestDigest,
@@ -188,22 +254,27 @@ async function repeatOf(
 
 /** Single use is a conditional UPDATE: of any number of racing requests, one changes the row. */
 async function spendCredential(transaction: Transaction, intent: Intent): Promise<boolean> {
-  const { credential, recordedAt, publicKeyDigest, subscriber = '', issuer } = intent;
+  const { credential, recordedAt, subscriber: device = '' } = intent;
+  if (credential.kind !== 'one-time-password') return credentialServes(transaction, intent);
+  const publicKeyDigest = intent.requestKeyDigest ?? intent.publicKeyDigest;
+  const values = { id: credential.id, device, publicKeyDigest, now: recordedAt.toISOString() };
+  return (await spendOneTimePassword(transaction, values)).rows.length === 1;
+}
+
+async function credentialServes(db: Kysely<Database>, intent: ForeseenIntent): Promise<boolean> {
+  const { credential, recordedAt, subscriber = '', relayedBy = '', issuer } = intent;
+  const { kind, id } = credential;
   const now = recordedAt.toISOString();
-  const { id } = credential;
-  switch (credential.kind) {
+  switch (kind) {
     case 'operator':
       return true;
-    case 'one-time-password': {
-      const spentOn = intent.requestKeyDigest ?? publicKeyDigest;
-      const values = { id, device: subscriber, publicKeyDigest: spentOn, now };
-      return (await spendOneTimePassword(transaction, values)).rows.length === 1;
-    }
+    case 'one-time-password':
+      return (await unspentOneTimePassword(db, { id, device: subscriber, now })).rows.length === 1;
     case 'client-certificate':
     case 'registration-authority': {
-      const holder = credential.kind === 'registration-authority' ? intent.relayedBy : subscriber;
-      const values = { issuer, serialNumber: id, subscriber: holder ?? '', now };
-      return (await validCertificate(transaction, values)).rows.length === 1;
+      const holder = kind === 'registration-authority' ? relayedBy : subscriber;
+      const values = { issuer, serialNumber: id, subscriber: holder, now };
+      return (await validCertificate(db, values)).rows.length === 1;
     }
   }
 }
@@ -230,6 +301,7 @@ async function insertIntent(transaction: Transaction, intent: Intent): Promise<v
     relayedBy: intent.relayedBy ?? null,
     approval: intent.approval ?? null,
     revocationChallenge: intent.revocationChallenge ?? null,
+    supersedes: intent.supersedes ?? null,
     credentialKind: credential.kind,
     credentialId: credential.id,
     notBefore: intent.notBefore.toISOString(),
@@ -248,6 +320,7 @@ async function insertIntent(transaction: Transaction, intent: Intent): Promise<v
       linking: intent.linking,
       relayedBy: intent.relayedBy,
       approval: intent.approval,
+      supersedes: intent.supersedes,
     },
   });
 }

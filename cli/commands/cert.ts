@@ -3,22 +3,13 @@ import { extensionOf, readCertificate } from '../../ca/certificate.ts';
 import { readDer } from '../../ca/der.ts';
 import { describeName, readName } from '../../ca/distinguished-name.ts';
 import { readGeneralNames } from '../../ca/general-names.ts';
-import {
-  type IssuanceRecord,
-  type RevocationReason,
-  revocationReasons,
-} from '../../ca/issuance-ledger.ts';
+import type { IssuanceRecord } from '../../ca/issuance-ledger.ts';
 import { loadCaChain, toPem } from '../../server/data-directory.ts';
-import {
-  type DataOption,
-  type ListOptions,
-  operator,
-  parseLimit,
-  withJson,
-  withStores,
-} from '../data.ts';
-import { notFound, usage } from '../exit.ts';
-import { print, printFields, printJson, printTable } from '../print.ts';
+import { type DataOption, type ListOptions, parseLimit, withJson, withStores } from '../data.ts';
+import { notFound } from '../exit.ts';
+import { printFields, printJson, printTable } from '../print.ts';
+import { serialOf } from '../serial-number.ts';
+import { releaseCommand, revokeCommand } from './cert-revocation.ts';
 
 export function certCommand(): Command {
   const cert = new Command('cert').description('certificates on record');
@@ -32,26 +23,16 @@ export function certCommand(): Command {
     .argument('<serial>', 'serial number, hexadecimal')
     .option('--pem', 'print the certificate as PEM')
     .action(show);
-  withJson(cert.command('revoke'))
-    .description('revoke a certificate: it stops authenticating at its next request')
-    .argument('<serial>', 'serial number, hexadecimal')
-    .option('--reason <reason>', revocationReasons.join(', '), 'unspecified')
-    .action(revoke);
+  cert.addCommand(revokeCommand());
+  cert.addCommand(releaseCommand());
   return cert;
 }
 
-function statusOf({ certificate, revokedAt, notAfter }: IssuanceRecord): string {
+function statusOf({ certificate, revokedAt, revocationReason, notAfter }: IssuanceRecord): string {
+  if (revocationReason === 'certificateHold') return 'on hold';
   if (revokedAt) return 'revoked';
   if (!certificate) return 'intended';
   return notAfter <= new Date() ? 'expired' : 'valid';
-}
-
-/** As openssl prints it, with or without colons. */
-function serialOf(text: string): string {
-  const serial = text.replaceAll(':', '').toLowerCase();
-  if (!/^[0-9a-f]{2,40}$/.test(serial))
-    throw usage(`"${text}" is not a serial number in hexadecimal.`);
-  return serial;
 }
 
 async function list(options: ListOptions & { device?: string }): Promise<void> {
@@ -104,28 +85,4 @@ function contentOf(der: Uint8Array) {
     subject: describeName(readName(readDer(certificate.subject))),
     subjectAltNames: san ? readGeneralNames(readDer(san.value)) : [],
   };
-}
-
-async function revoke(
-  serial: string,
-  options: DataOption & { reason: string; json?: true },
-): Promise<void> {
-  const reason = revocationReasons.find(
-    (known): known is RevocationReason => known === options.reason,
-  );
-  if (!reason) throw usage(`"${options.reason}" is not one of ${revocationReasons.join(', ')}.`);
-  const record = await withStores(options, ({ ledger }, config) =>
-    ledger.revoke(loadCaChain(config.directory).issuing.id, serialOf(serial), {
-      reason,
-      at: new Date(),
-      by: operator(),
-    }),
-  );
-  if (!record) throw notFound(`There is no certificate with the serial number ${serial}.`);
-  const { serialNumber, subscriber, revokedAt, revocationReason } = record;
-  if (options.json) printJson({ serialNumber, device: subscriber, revokedAt, revocationReason });
-  else
-    print(
-      `The certificate ${serialNumber} is revoked since ${revokedAt?.toISOString()} (${revocationReason}).`,
-    );
 }

@@ -32,6 +32,9 @@ export function memoryLedger(): MemoryLedger {
       records.set(key, intent);
       return { kind: 'recorded' };
     },
+    async objectionTo() {
+      return undefined;
+    },
     async recordCertificate({ issuer, serialNumber }, certificate, at) {
       const key = keyOf(issuer, serialNumber);
       const first = records.get(key)?.certificate;
@@ -48,5 +51,22 @@ export function memoryLedger(): MemoryLedger {
     async revoke(issuer, serialNumber, { at, reason }) {
       return change(keyOf(issuer, serialNumber), { revokedAt: at, revocationReason: reason });
     },
+    async revokeAll() {
+      throw new Error('not kept here');
+    },
+    async release(issuer, serialNumber) {
+      const key = keyOf(issuer, serialNumber);
+      const record = records.get(key);
+      if (record?.revocationReason !== 'certificateHold')
+        return record && { record, released: false };
+      const { revokedAt: _, revocationReason: __, ...released } = record;
+      records.set(key, released);
+      return { record: released, released: true };
+    },
+    async supersede() {},
+    async latestEntry() {
+      return undefined;
+    },
+    async acceptClock() {},
   };
 }

@@ -1,0 +1,115 @@
+/** What changes a certificate's status. A revocation is final; a hold is not, and ends in a release or a revocation. */
+
+import type { Kysely } from 'kysely';
+import type { CertificatesOf, RevocationOrder } from '../ca/issuance-ledger.ts';
+import { audit } from './audit-trail.ts';
+import type { Database } from './database.ts';
+
+export interface SerialNumber {
+  readonly issuer: string;
+  readonly serialNumber: string;
+}
+
+type RevocationOf = CertificatesOf | SerialNumber;
+
+const onHold = 'certificateHold';
+
+/** Writes no audit entry. @returns the serial numbers of the certificates and intents that changed */
+export async function revokeWhatIsLeft(
+  transaction: Kysely<Database>,
+  of: RevocationOf,
+  { reason, at, invalidityDate }: Omit<RevocationOrder, 'by'>,
+): Promise<string[]> {
+  const rows = await transaction
+    .updateTable('issuance')
+    .set(({ fn, val, ref }) => ({
+      // It was not good since its hold began.
+      revoked_at: fn.coalesce('revoked_at', val(at.toISOString())),
+      revocation_reason: reason,
+      invalidity_date: invalidityDate ? invalidityDate.toISOString() : ref('invalidity_date'),
+    }))
+    .where((eb) => eb.and(columnsOf(of)))
+    .where((eb) =>
+      eb.or([
+        eb('revoked_at', 'is', null),
+        ...(reason === onHold ? [] : [eb('revocation_reason', '=', onHold)]),
+      ]),
+    )
+    .returning('serial_number')
+    .execute();
+  return rows.map(({ serial_number }) => serial_number);
+}
+
+export function columnsOf(of: RevocationOf) {
+  if ('subscriber' in of) return { subscriber: of.subscriber };
+  if ('publicKeyDigest' in of) return { public_key_digest: of.publicKeyDigest };
+  return { issuer: of.issuer, serial_number: of.serialNumber };
+}
+
+/** Revokes or holds, with an audit entry for each certificate that changed. */
+export async function revokeAudited(
+  transaction: Kysely<Database>,
+  of: RevocationOf,
+  order: RevocationOrder,
+): Promise<void> {
+  const { reason, at, by, invalidityDate } = order;
+  for (const object of await revokeWhatIsLeft(transaction, of, order))
+    await audit(transaction, {
+      at,
+      actor: by,
+      action: reason === onHold ? 'certificate.held' : 'certificate.revoked',
+      object,
+      details: { reason, invalidityDate, ...('issuer' in of ? {} : of) },
+    });
+}
+
+/** @returns whether it was on hold */
+export async function releaseFromHold(
+  transaction: Kysely<Database>,
+  { issuer, serialNumber }: SerialNumber,
+  { at, by }: Pick<RevocationOrder, 'at' | 'by'>,
+): Promise<boolean> {
+  const row = await transaction
+    .updateTable('issuance')
+    .set({ revoked_at: null, revocation_reason: null, invalidity_date: null })
+    .where('issuer', '=', issuer)
+    .where('serial_number', '=', serialNumber)
+    .where('revocation_reason', '=', onHold)
+    .returning('serial_number')
+    .executeTakeFirst();
+  if (row)
+    await audit(transaction, {
+      at,
+      actor: by,
+      action: 'certificate.released',
+      object: serialNumber,
+    });
+  return row !== undefined;
+}
+
+/** Once, however many requests by the new certificate come at the same time. */
+export async function revokeSuperseded(
+  transaction: Kysely<Database>,
+  { issuer, serialNumber }: SerialNumber,
+  at: Date,
+): Promise<void> {
+  const row = await transaction
+    .selectFrom('issuance')
+    .select(['supersedes', 'subscriber'])
+    .where('issuer', '=', issuer)
+    .where('serial_number', '=', serialNumber)
+    .executeTakeFirst();
+  if (!row?.supersedes) return;
+  await transaction
+    .updateTable('issuance')
+    .set({ supersedes: null })
+    .where('issuer', '=', issuer)
+    .where('serial_number', '=', serialNumber)
+    .execute();
+  const by = `${row.subscriber} by its use of ${serialNumber}`;
+  await revokeAudited(
+    transaction,
+    { issuer, serialNumber: row.supersedes },
+    { reason: 'superseded', at, by },
+  );
+}
