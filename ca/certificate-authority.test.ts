@@ -54,10 +54,16 @@ beforeEach(() => {
 function bound(it: IssuanceLedger): IssuanceLedger {
   return {
     recordIntent: (intent) => it.recordIntent(intent),
+    objectionTo: (foreseen) => it.objectionTo(foreseen),
     recordCertificate: (...args) => it.recordCertificate(...args),
     find: (...args) => it.find(...args),
     list: (filter) => it.list(filter),
     revoke: (...args) => it.revoke(...args),
+    revokeAll: (...args) => it.revokeAll(...args),
+    release: (...args) => it.release(...args),
+    supersede: (...args) => it.supersede(...args),
+    latestEntry: () => it.latestEntry(),
+    acceptClock: (...args) => it.acceptClock(...args),
   };
 }
 
@@ -328,4 +334,13 @@ test('a signer of another key than the CA certificate’s is refused at once', (
   const signer = new SoftwareSigner('P-256');
   const parts = { issuer: ca.issuing, signer, ledger, serialPrefix: 1 };
   assert.throws(() => new CertificateAuthority(parts), /does not hold the key/);
+});
+
+test('a clock far behind the audit log issues nothing, and spends nothing', async () => {
+  const plan = await freshPlan();
+  const clock = () => new Date(Date.now() - 6 * 60_000);
+  await assert.rejects(authority({ clock }).issue(plan), { name: 'ClockRefused' });
+  assert.deepEqual(events, []);
+  assert.deepEqual(await recordsOf(plan), []);
+  assert.equal((await authority().issue(plan)).repeated, false);
 });

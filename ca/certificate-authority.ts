@@ -8,6 +8,7 @@ import type { CertificatePlan, KeylessPlan } from './certificate-plan.ts';
 import { backdateSeconds, type Profile } from './certificate-profile.ts';
 import { digestOf } from './certificate-request.ts';
 import { checkCertificate } from './check-certificate.ts';
+import { ClockGuard } from './clock-guard.ts';
 import { CertificateComposer, type Validity } from './compose-certificate.ts';
 import { encode, readDer, sameBytes, tags } from './der.ts';
 import { failpoint } from './failpoint.ts';
@@ -28,11 +29,6 @@ export interface Issued {
   readonly repeated: boolean;
 }
 
-/** The clock stands where no certificate can be issued: before the CA began or at its end. */
-export class OutsideCaValidity extends Error {
-  override readonly name = 'OutsideCaValidity';
-}
-
 export interface CertificateAuthorityParts {
   readonly issuer: CaCertificate;
   readonly signer: Signer;
@@ -48,6 +44,7 @@ export class CertificateAuthority {
   readonly #ledger: IssuanceLedger;
   readonly #serialPrefix: number;
   readonly #clock: () => Date;
+  readonly #clockGuard: ClockGuard;
   readonly #composers = new Map<Profile, CertificateComposer>();
 
   /** @throws Error when the signer's key is not that of the CA certificate: nobody could verify what it signs */
@@ -59,11 +56,13 @@ export class CertificateAuthority {
     this.#ledger = parts.ledger;
     this.#serialPrefix = parts.serialPrefix;
     this.#clock = parts.clock ?? (() => new Date());
+    this.#clockGuard = new ClockGuard(parts.issuer, parts.ledger);
   }
 
   /**
    * @throws Refusal credential-spent, key-in-use, subscriber-inactive
    * @throws LintFindings when the profile would give a certificate that is not well-formed
+   * @throws ClockRefused: nothing was recorded or spent
    * @throws SignerUnavailable: the intent stays on record, and the same request finishes it later
    */
   async issue(plan: CertificatePlan): Promise<Issued> {
@@ -71,6 +70,7 @@ export class CertificateAuthority {
     if (!this.#signer.available)
       throw new SignerUnavailable('The CA key is out of reach; nothing was recorded or spent.');
     const now = this.#clock();
+    await this.#clockGuard.require(now);
     const validity = this.#validity(plan.profile, now);
     const serialNumber = makeSerialNumber(this.#serialPrefix);
     const toBeSigned = this.#composer(plan.profile).compose(plan, serialNumber, validity);
@@ -82,7 +82,6 @@ export class CertificateAuthority {
       publicKeyDigest: digestOf(plan.publicKey.subjectPublicKeyInfo),
       requestDigest: requestDigestOf(plan),
       profile: plan.profile.name,
-      ...(plan.subscriber === undefined ? {} : { subscriber: plan.subscriber }),
       credential: plan.credential,
       ...optionalParts(plan),
       ...validity,
@@ -104,6 +103,23 @@ export class CertificateAuthority {
       case 'repeated':
         return { ...(await this.#release(outcome.record, plan)), repeated: true };
     }
+  }
+
+  /**
+   * Whether it is worth asking a person about a plan, by what is on record now.
+   * @throws Refusal credential-spent, key-in-use, subscriber-inactive
+   */
+  async requireIssuable(plan: CertificatePlan | KeylessPlan): Promise<void> {
+    const key = 'publicKey' in plan ? plan.publicKey.subjectPublicKeyInfo : undefined;
+    const objection = await this.#ledger.objectionTo({
+      issuer: this.issuer.id,
+      ...(key ? { publicKeyDigest: digestOf(key) } : {}),
+      requestDigest: requestDigestOf(plan),
+      credential: plan.credential,
+      ...optionalParts(plan),
+      recordedAt: this.#clock(),
+    });
+    if (objection) throw new Refusal(objection.code, objection.reason);
   }
 
   /** @returns the record as it is now, or undefined if this CA knows no such serial number */
@@ -151,10 +167,6 @@ export class CertificateAuthority {
   /** Never before the issuer began, never beyond its end. */
   #validity(profile: Profile, now: Date): Validity {
     const { notBefore: begins, notAfter: ends } = this.issuer;
-    if (now < begins || now >= ends)
-      throw new OutsideCaValidity(
-        `The clock says ${now.toISOString()}, but the issuing CA is valid from ${begins.toISOString()} to ${ends.toISOString()}.`,
-      );
     const second = Math.floor(now.getTime() / 1000);
     const notBefore = new Date((second - backdateSeconds) * 1000);
     const notAfter = new Date((second + profile.validitySeconds) * 1000);
@@ -165,14 +177,17 @@ export class CertificateAuthority {
   }
 }
 
-function optionalParts(plan: CertificatePlan) {
-  const { linking, relayedBy, approval, revocationChallenge, requestKeyDigest } = plan;
+function optionalParts(plan: CertificatePlan | KeylessPlan) {
+  const { subscriber } = plan;
+  const { linking, relayedBy, approval, revocationChallenge, requestKeyDigest, supersedes } = plan;
   return {
+    ...(subscriber === undefined ? {} : { subscriber }),
     ...(requestKeyDigest === undefined ? {} : { requestKeyDigest }),
     ...(linking ? { linking } : {}),
     ...(relayedBy === undefined ? {} : { relayedBy }),
     ...(approval === undefined ? {} : { approval }),
     ...(revocationChallenge === undefined ? {} : { revocationChallenge }),
+    ...(supersedes === undefined ? {} : { supersedes }),
   };
 }
 

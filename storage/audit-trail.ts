@@ -30,3 +30,21 @@ export async function audit(transaction: Kysely<Database>, entry: AuditEntry): P
     details: JSON.stringify(entry.details ?? {}),
   });
 }
+
+/** The latest time of any entry. */
+export async function latestAudited(db: Kysely<Database>): Promise<Date | undefined> {
+  const row = await db.selectFrom('audit_clock').select('latest').executeTakeFirst();
+  return row?.latest ? new Date(row.latest) : undefined;
+}
+
+/** For after the clock stood in the future: the latest time is this one, whatever was written before. */
+export async function acceptClock(
+  transaction: Kysely<Database>,
+  at: Date,
+  by: string,
+): Promise<void> {
+  const before = await latestAudited(transaction);
+  await transaction.updateTable('audit_clock').set({ latest: at.toISOString() }).execute();
+  const details = { before };
+  await audit(transaction, { at, actor: by, action: 'clock.accepted', object: 'clock', details });
+}
