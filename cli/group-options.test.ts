@@ -33,6 +33,7 @@ const changed: GroupSettings = {
   serverKeys: 'token',
   serverKeyType: 'Ed25519',
   serverKeyDelivery: 'plain-allowed',
+  revokeOld: 'after-new-is-used',
 };
 
 describe('options and settings say the same', () => {

@@ -13,6 +13,7 @@ import {
   linkings,
   passwordSchemes,
   requestParts,
+  revokeOldPolicies,
   serverKeyDeliveries,
   serverKeyPlaces,
   signatureHashes,
@@ -103,6 +104,11 @@ const settingOptions: Record<keyof GroupSettings, SettingOption> = {
     flag: 'server-key-delivery',
     description: 'whether such a key may be sent without encryption of its own',
     choices: serverKeyDeliveries,
+  },
+  revokeOld: {
+    flag: 'revoke-old',
+    description: 'whether a renewed certificate is revoked once the new one has authenticated',
+    choices: revokeOldPolicies,
   },
 };
 

@@ -11,6 +11,8 @@ import { openFreshStores } from '../test/support/fresh-stores.ts';
 import { memoryLedger } from '../test/support/memory-ledger.ts';
 import { makePlan, makeSoftwareCa, type SoftwareCa } from '../test/support/software-ca.ts';
 import { CertificateAuthenticator } from './by-certificate.ts';
+import type { DeviceRole } from './device.ts';
+import type { DeviceRegistry } from './device-registry.ts';
 import { defaultSettings } from './group-settings.ts';
 
 let ca: SoftwareCa;
@@ -82,7 +84,9 @@ describe('who is not', () => {
       async () => {
         const clock = () => new Date(Date.now() - 86_400_000);
         const profile = deviceProfile({ validity: '1h', endpoints: 'none' });
-        return (await issue({ subscriber: await newDevice(), profile }, { clock })).certificate;
+        const subscriber = await newDevice();
+        await stores.ledger.acceptClock(clock(), 'test');
+        return (await issue({ subscriber, profile }, { clock })).certificate;
       },
     ],
     [
@@ -97,6 +101,7 @@ describe('who is not', () => {
       async () => {
         const ledger: IssuanceLedger = Object.assign(Object.create(stores.ledger), {
           recordIntent: stores.ledger.recordIntent.bind(stores.ledger),
+          latestEntry: async () => undefined,
           recordCertificate: async (_key: unknown, certificate: Uint8Array) => certificate,
         });
         return (await issue({ subscriber: await newDevice() }, { ledger })).certificate;
@@ -145,6 +150,45 @@ describe('who is not', () => {
     });
   });
 
+  test('with a certificate on hold, until it is released', async () => {
+    const { certificate, serialNumber } = await issue({ subscriber: await newDevice() });
+    const order = { reason: 'certificateHold', at: new Date(), by: 'test' } as const;
+    await stores.ledger.revoke(ca.issuing.id, serialNumber, order);
+    await assert.rejects(authenticator.identify({ certificate }), {
+      code: 'certificate-revoked',
+      message: /on hold/,
+    });
+    await stores.ledger.release(ca.issuing.id, serialNumber, order);
+    await authenticator.identify({ certificate });
+  });
+
+  test('when it is a registration authority in a group that asks for a password as well', async () => {
+    const subscriber = await newDevice();
+    const { certificate } = await issue({ subscriber });
+    const identifyAs = (role: DeviceRole, credentials: 'either' | 'both') => {
+      const devices: DeviceRegistry = Object.assign(Object.create(stores.devices), {
+        find: async (id: string) => {
+          const known = (await stores.devices.find(id)) ?? assert.fail();
+          const settings = { ...defaultSettings, credentials };
+          return {
+            ...known,
+            device: { ...known.device, role },
+            group: { ...known.group, settings },
+          };
+        },
+      });
+      const validator = new ClientCertificateValidator([ca.issuing]);
+      const strict = new CertificateAuthenticator(validator, stores.ledger, devices);
+      return strict.identify({ certificate });
+    };
+    await identifyAs('device', 'both');
+    await identifyAs('registration-authority', 'either');
+    await assert.rejects(identifyAs('registration-authority', 'both'), {
+      ...unauthenticated,
+      message: /is refused: The group acme asks for a certificate and a one-time password/,
+    });
+  });
+
   test('when the device is blocked, and again when it is not', async () => {
     const subscriber = await newDevice();
     const { certificate } = await issue({ subscriber });
@@ -177,5 +221,49 @@ describe('who is not', () => {
     const validator = new ClientCertificateValidator([ca.issuing]);
     const strict = new CertificateAuthenticator(validator, stores.ledger, registry);
     await assert.rejects(strict.identify({ certificate }), { code: 'tenant-suspended' });
+  });
+});
+
+describe('a certificate that takes the place of another', () => {
+  const renew = async () => {
+    const subscriber = await newDevice();
+    const old = await issue({ subscriber });
+    const renewed = await issue({ subscriber, supersedes: old.serialNumber });
+    const reasonOf = async () =>
+      (await stores.ledger.find(ca.issuing.id, old.serialNumber))?.revocationReason;
+    return { subscriber, old, renewed, reasonOf };
+  };
+
+  test('ends it when it is used for the first time, and no sooner', async () => {
+    const { old, renewed, reasonOf } = await renew();
+    await authenticator.identify(old);
+    assert.equal(await reasonOf(), undefined);
+    await authenticator.identify(renewed);
+    assert.equal(await reasonOf(), 'superseded');
+    await assert.rejects(authenticator.identify(old), { code: 'certificate-revoked' });
+    await authenticator.identify(renewed);
+  });
+
+  test('writes that once', async () => {
+    const { renewed } = await renew();
+    let writes = 0;
+    const ledger: IssuanceLedger = Object.assign(Object.create(stores.ledger), {
+      find: stores.ledger.find.bind(stores.ledger),
+      supersede: (...args: Parameters<IssuanceLedger['supersede']>) => {
+        writes++;
+        return stores.ledger.supersede(...args);
+      },
+    });
+    const validator = new ClientCertificateValidator([ca.issuing]);
+    const counting = new CertificateAuthenticator(validator, ledger, stores.devices);
+    for (let i = 0; i < 3; i++) await counting.identify(renewed);
+    assert.equal(writes, 1);
+  });
+
+  test('leaves it alone while its device is blocked', async () => {
+    const { subscriber, renewed, reasonOf } = await renew();
+    await stores.devices.setStatus(subscriber, 'blocked', 'test', new Date());
+    await assert.rejects(authenticator.identify(renewed), { code: 'device-blocked' });
+    assert.equal(await reasonOf(), undefined);
   });
 });

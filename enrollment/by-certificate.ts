@@ -1,11 +1,11 @@
 import type { ClientCertificateValidator } from '../ca/client-certificate.ts';
 import { sameBytes } from '../ca/der.ts';
-import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
+import type { IssuanceLedger, IssuanceRecord } from '../ca/issuance-ledger.ts';
 import { Refusal } from '../ca/refusal.ts';
 import { type Caller, requireActive } from './authenticator.ts';
 import type { Device } from './device.ts';
 import type { DeviceRegistry } from './device-registry.ts';
-import type { Group } from './group.ts';
+import { type Group, roleContradiction } from './group.ts';
 import { type EnrollmentRefusalCode, unauthenticated } from './refusal.ts';
 
 export interface CertificateCredentials {
@@ -41,11 +41,7 @@ export class CertificateAuthenticator {
     const record = await this.#ledger.find(issuer.id, serialNumber);
     if (!record?.certificate || !sameBytes(record.certificate, der))
       throw unauthenticated(`The client certificate ${serialNumber} is not on record.`);
-    if (record.revokedAt)
-      throw new Refusal<EnrollmentRefusalCode>(
-        'certificate-revoked',
-        `The certificate ${serialNumber} is revoked (${record.revocationReason ?? 'unspecified'}).`,
-      );
+    if (record.revokedAt) throw revoked(record);
     const known =
       record.subscriber === undefined ? undefined : await this.#registry.find(record.subscriber);
     if (!known) throw unauthenticated(`The client certificate ${serialNumber} is no device's.`);
@@ -53,6 +49,11 @@ export class CertificateAuthenticator {
     if (called && !mayCall(device, called))
       throw unauthenticated(`Device ${device.id} does not belong to the group ${called.label}.`);
     requireActive(device, tenant);
+    const contradiction = roleContradiction(device.role, group);
+    if (contradiction) throw unauthenticated(`${device.id} is refused: ${contradiction}`);
+    // It has arrived: the certificate that it takes the place of has no more use.
+    if (record.supersedes !== undefined)
+      await this.#ledger.supersede(issuer.id, serialNumber, new Date());
     return {
       device,
       tenant,
@@ -61,6 +62,15 @@ export class CertificateAuthenticator {
       credential: { kind: 'client-certificate', id: serialNumber },
     };
   }
+}
+
+function revoked({ serialNumber, revocationReason = 'unspecified' }: IssuanceRecord) {
+  return new Refusal<EnrollmentRefusalCode>(
+    'certificate-revoked',
+    revocationReason === 'certificateHold'
+      ? `The certificate ${serialNumber} is on hold; an operator can release it.`
+      : `The certificate ${serialNumber} is revoked (${revocationReason}).`,
+  );
 }
 
 /** A registration authority serves all groups of its tenant. */

@@ -73,6 +73,10 @@ export type ServerKeyPlace = (typeof serverKeyPlaces)[number];
 export const serverKeyDeliveries = ['encrypted-only', 'plain-allowed'] as const;
 export type ServerKeyDelivery = (typeof serverKeyDeliveries)[number];
 
+/** What becomes of a certificate that was renewed: nothing, or it is revoked when the new one first authenticates here. */
+export const revokeOldPolicies = ['never', 'after-new-is-used'] as const;
+export type RevokeOldPolicy = (typeof revokeOldPolicies)[number];
+
 export interface GroupSettings {
   readonly linking: Linking;
   readonly credentials: CredentialPolicy;
@@ -95,6 +99,8 @@ export interface GroupSettings {
   readonly serverKeys: ServerKeyPlace;
   readonly serverKeyType: GeneratedKeyType;
   readonly serverKeyDelivery: ServerKeyDelivery;
+  /** Judged when the renewal is asked for. */
+  readonly revokeOld: RevokeOldPolicy;
 }
 
 export const defaultSettings: GroupSettings = {
@@ -112,6 +118,7 @@ export const defaultSettings: GroupSettings = {
   serverKeys: 'off',
   serverKeyType: 'P-256',
   serverKeyDelivery: 'encrypted-only',
+  revokeOld: 'never',
 };
 
 /** @throws TypeError with a sentence when settings contradict each other */

@@ -225,6 +225,21 @@ describe('renewal', () => {
       assert.equal(plan.subscriber, 'device-1');
     });
 
+  for (const [revokeOld, ends] of [
+    ['never', false],
+    ['after-new-is-used', true],
+  ] as const)
+    test(`whether it ends the old certificate is the group's to say: ${revokeOld}`, async () => {
+      const certificate = await held(own);
+      const caller = callerOf(registered, certificate);
+      const group = { ...caller.group, settings: { ...defaultSettings, revokeOld } };
+      const request = await requestFor(own);
+      const asked = order(request, { ...caller, group });
+      const { supersedes } = decideReenrollment(asked);
+      assert.equal(supersedes, ends ? certificate.serialNumber : undefined);
+      assert.equal(decideEnrollment(asked).supersedes, undefined);
+    });
+
   const both = ['DNS:a.example', 'DNS:b.example'];
   const refused: [what: string, subject: Uint8Array, had: string[], wanted: string[]][] = [
     ['another CN', nameOf(cn('device-2'), serial('42')), [], []],

@@ -94,9 +94,11 @@ export function decideReenrollment(order: EnrollmentOrder): CertificatePlan {
       `The request's subjectAltName (${request.subjectAltNames.join(', ') || 'none'}) is not that of the certificate to be renewed (${names.join(', ') || 'none'}) (RFC 7030 section 4.2.2).`,
     );
   const changed = changedNames(order);
-  if (changed) return plan(order, changed);
+  const { revokeOld } = caller.group.settings;
+  const renewal = revokeOld === 'after-new-is-used' ? { supersedes: certificate.serialNumber } : {};
+  if (changed) return { ...plan(order, changed), ...renewal };
   requireOwnNames(names, caller.device);
-  return plan(order, { subject: certificate.subject, subjectAltNames: names });
+  return { ...plan(order, { subject: certificate.subject, subjectAltNames: names }), ...renewal };
 }
 
 type CertifiedNames = Pick<CertificatePlan, 'subject' | 'subjectAltNames'>;

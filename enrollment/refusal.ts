@@ -13,6 +13,7 @@ export type EnrollmentRefusalCode =
   | 'too-many-failures'
   | 'approval-pending'
   | 'approval-rejected'
+  | 'too-many-requests-pending'
   | 'unknown-certificate'
   | 'revocation-not-permitted'
   | 'key-generation-not-allowed'
