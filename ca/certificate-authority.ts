@@ -60,7 +60,7 @@ export class CertificateAuthority {
   }
 
   /**
-   * @throws Refusal credential-spent, key-in-use, subscriber-inactive
+   * @throws Refusal credential-spent, key-in-use, key-compromised, subscriber-inactive
    * @throws LintFindings when the profile would give a certificate that is not well-formed
    * @throws ClockRefused: nothing was recorded or spent
    * @throws SignerUnavailable: the intent stays on record, and the same request finishes it later
@@ -107,7 +107,7 @@ export class CertificateAuthority {
 
   /**
    * Whether it is worth asking a person about a plan, by what is on record now.
-   * @throws Refusal credential-spent, key-in-use, subscriber-inactive
+   * @throws Refusal credential-spent, key-in-use, key-compromised, subscriber-inactive
    */
   async requireIssuable(plan: CertificatePlan | KeylessPlan): Promise<void> {
     const key = 'publicKey' in plan ? plan.publicKey.subjectPublicKeyInfo : undefined;

@@ -10,6 +10,7 @@ export type RequestRefusalCode = 'malformed-request' | 'bad-signature' | 'unsupp
 export type IssuanceRefusalCode =
   | 'credential-spent'
   | 'key-in-use'
+  | 'key-compromised'
   | 'subscriber-inactive'
   | 'approval-used';
 

@@ -62,9 +62,12 @@ export interface IssuanceTable {
   issued_at: string | null;
   revoked_at: string | null;
   revocation_reason: string | null;
+  invalidity_date: string | null;
   relayed_by: string | null;
   revocation_challenge: string | null;
   approval: string | null;
+  /** Serial number of the certificate to revoke when this one is first used; null once that is done. */
+  supersedes: string | null;
 }
 
 export interface ApprovalTable {
@@ -95,10 +98,15 @@ export interface CrlTable {
   der: Uint8Array;
 }
 
-/** How many certificates of an issuer were revoked so far; kept by a trigger. */
+/** How often a certificate of an issuer was revoked, held or released so far; kept by a trigger. */
 export interface RevocationCountTable {
   issuer: string;
   revocations: number;
+}
+
+/** One row: the latest time of the audit log; kept by a trigger. */
+export interface AuditClockTable {
+  latest: string;
 }
 
 export interface AuditLogTable {
@@ -141,6 +149,7 @@ export interface Database {
   revocation_count: RevocationCountTable;
   approval: ApprovalTable;
   audit_log: AuditLogTable;
+  audit_clock: AuditClockTable;
   authentication_failure: AuthenticationFailureTable;
   digest_nonce: DigestNonceTable;
   device_key: DeviceKeyTable;

@@ -12,14 +12,15 @@ export const activeDevice = compiledQuery((db, { device }: { device: string }) =
     .where('tenant.suspended', '=', 0),
 );
 
-/** Whose certificates the key is in; null stands for a certificate of no device. */
+/** Whose certificates the key is in, and why they were revoked; null stands for a certificate of no device. */
 export const holdersOfKey = compiledQuery((db, { publicKeyDigest }: { publicKeyDigest: string }) =>
   db
     .selectFrom('issuance')
-    .select('subscriber')
+    .select(['subscriber', 'revocation_reason'])
     .distinct()
     .where('public_key_digest', '=', publicKeyDigest)
-    .limit(2),
+    // One device's certificates differ by their reasons alone, of which there are nine.
+    .limit(16),
 );
 
 export const issuanceByCredential = compiledQuery(

@@ -11,6 +11,8 @@ import * as digestAuthentication from './migrations/0004-digest-authentication.t
 import * as deviceKeys from './migrations/0005-device-keys.ts';
 import * as cmc from './migrations/0006-cmc.ts';
 import * as crl from './migrations/0007-crl.ts';
+import * as revocation from './migrations/0008-revocation.ts';
+import * as approvalExpiry from './migrations/0009-approval-expiry.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
@@ -20,6 +22,8 @@ const migrations: Record<string, Migration> = {
   '0005-device-keys': deviceKeys,
   '0006-cmc': cmc,
   '0007-crl': crl,
+  '0008-revocation': revocation,
+  '0009-approval-expiry': approvalExpiry,
 };
 
 /** The database cannot be used by this program as it is. */

@@ -154,6 +154,31 @@ for (const [engine, open] of Object.entries(engines)) {
       assert.deepEqual(auditOf(serial).slice(2), ['certificate.revoked']);
     });
 
+    test('bars a key that was compromised, and no other', async () => {
+      const device = await addDevice();
+      const publicKeyDigest = fresh('key');
+      const first = await issue(device, { publicKeyDigest });
+      await revoke(first, 'superseded');
+      const second = await issue(device, { publicKeyDigest });
+      await revoke(second, 'keyCompromise');
+      const refused = await stores.ledger.recordIntent({
+        issuer,
+        serialNumber: fresh('01'),
+        toBeSigned: Uint8Array.of(0x30, 0),
+        publicKeyDigest,
+        requestDigest: fresh('request'),
+        profile: 'device',
+        subscriber: device,
+        credential: { kind: 'operator', id: 'test' },
+        notBefore: now,
+        notAfter: later(1000),
+        requestId: fresh('r'),
+        recordedAt: now,
+      });
+      assert.equal(refused.kind === 'refused' && refused.code, 'key-compromised');
+      await issue(device);
+    });
+
     test('what is not on record, or not on hold, cannot be released', async () => {
       assert.equal(await release('0123'), undefined);
       const serial = await issue(await addDevice());

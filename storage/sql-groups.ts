@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely';
 import type { Addition } from '../enrollment/device-registry.ts';
-import type { Group } from '../enrollment/group.ts';
+import { type Group, roleContradiction } from '../enrollment/group.ts';
 import { checkSettings, type GroupSettings } from '../enrollment/group-settings.ts';
 import type { SettingsChange } from '../enrollment/tenant-directory.ts';
 import { audit } from './audit-trail.ts';
@@ -72,6 +72,10 @@ export async function updateSettings(
     if (!(error instanceof TypeError)) throw error;
     return { kind: 'refused', reason: error.message };
   }
+  const contradiction = roleContradiction('registration-authority', { label, settings });
+  const authority = contradiction && (await registrationAuthorityIn(transaction, label));
+  if (authority)
+    return { kind: 'refused', reason: `${contradiction} Here this is ${authority.id}.` };
   await transaction
     .updateTable('device_group')
     .set({ settings: JSON.stringify(settings) })
@@ -80,4 +84,17 @@ export async function updateSettings(
   const action = 'group.settings-changed';
   await audit(transaction, { at, actor: by, action, object: label, details: { ...changes } });
   return { kind: 'changed', group: { ...before, settings } };
+}
+
+function registrationAuthorityIn(
+  db: Kysely<Database>,
+  label: string,
+): Promise<{ id: string } | undefined> {
+  return db
+    .selectFrom('device')
+    .select('id')
+    .where('device_group', '=', label)
+    .where('role', '=', 'registration-authority')
+    .limit(1)
+    .executeTakeFirst();
 }

@@ -206,9 +206,7 @@ async function judge(
   for (const device of [intent.subscriber, intent.relayedBy])
     if (device !== undefined && !(await isActive(db, device)))
       return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
-  if (await isKeyOfAnother(db, intent))
-    return refusal('key-in-use', 'The public key is already certified for another device.');
-  return repeatOf(db, intent);
+  return (await objectionToKey(db, intent)) ?? repeatOf(db, intent);
 }
 
 function refusal(code: IntentRefused['code'], reason: string): IntentRefused {
@@ -224,14 +222,19 @@ async function isActive(db: Kysely<Database>, device: string): Promise<boolean> 
   return rows.length > 0;
 }
 
-async function isKeyOfAnother(
+/** A key belongs to one device, and one that was lost is never certified again, whoever holds a credential. */
+async function objectionToKey(
   db: Kysely<Database>,
   { publicKeyDigest, subscriber: owner }: ForeseenIntent,
-): Promise<boolean> {
+): Promise<IntentRefused | undefined> {
   // A key that is still to be made is nobody's.
-  if (publicKeyDigest === undefined) return false;
+  if (publicKeyDigest === undefined) return undefined;
   const { rows } = await holdersOfKey(db, { publicKeyDigest });
-  return rows.some(({ subscriber }) => subscriber !== (owner ?? null));
+  if (rows.some(({ subscriber }) => subscriber !== (owner ?? null)))
+    return refusal('key-in-use', 'The public key is already certified for another device.');
+  return rows.some(({ revocation_reason: reason }) => reason === 'keyCompromise')
+    ? refusal('key-compromised', 'The public key was reported as compromised; make a new one.')
+    : undefined;
 }
 
 /** What this credential already got for this request; a revoked certificate is never released again. */

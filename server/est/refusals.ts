@@ -43,6 +43,7 @@ const statusOf: Record<RefusalCode, number> = {
   'certificate-revoked': 403,
   'subscriber-inactive': 403,
   'key-in-use': 403,
+  'key-compromised': 403,
   'unknown-path': 404,
   'unknown-label': 404,
   'method-not-allowed': 405,

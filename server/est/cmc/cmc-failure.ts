@@ -48,6 +48,7 @@ const reasons: Partial<Record<RefusalCode, CmcFailInfo>> = {
   'identity-mismatch': 'badIdentity',
   'certificate-revoked': 'badIdentity',
   'key-in-use': 'noKeyReuse',
+  'key-compromised': 'noKeyReuse',
   'unknown-certificate': 'badCertId',
   'revocation-not-permitted': 'badIdentity',
   'too-many-failures': 'tryLater',
