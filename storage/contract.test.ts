@@ -161,9 +161,9 @@ for (const [engine, open] of Object.entries(engines)) {
         const { id } = await addPassword(device);
         const intent = intentOf(device, id);
         await stores.ledger.recordIntent(intent);
-        const order = { reason: 'keyCompromise', at: later(2), by: 'test' } as const;
+        const order = { reason: 'superseded', at: later(2), by: 'test' } as const;
         const revoked = await stores.ledger.revoke(intent.issuer, intent.serialNumber, order);
-        assert.equal(revoked?.revocationReason, 'keyCompromise');
+        assert.equal(revoked?.revocationReason, 'superseded');
         const again = await stores.ledger.recordIntent({ ...intent, serialNumber: fresh('01') });
         assert.equal(again.kind === 'refused' && again.code, 'credential-spent');
         await assert.rejects(
