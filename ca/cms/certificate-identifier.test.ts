@@ -3,7 +3,8 @@ import { before, test } from 'node:test';
 import { makeCmsSigner } from '../../test/support/cms-signers.ts';
 import { commonName } from '../../test/support/forged-request.ts';
 import { type Certificate, extensionOf, readCertificate } from '../certificate.ts';
-import { readDer } from '../der.ts';
+import { encode, readDer, tags } from '../der.ts';
+import { octetsKey, oid } from '../object-identifiers.ts';
 import {
   encodeCertificateIdentifier,
   identifiesCertificate,
@@ -44,6 +45,16 @@ test('a certificate is known by its subject key identifier', () => {
 test('a certificate without the extension is known by no key identifier', () => {
   const bare = { ...certificate, extensions: new Map() };
   assert.equal(identifiesCertificate(byKeyIdentifier(keyIdentifier()), bare), false);
+});
+
+test('a certificate whose extension is malformed is known by no key identifier, and does no harm', () => {
+  const type = octetsKey(oid.subjectKeyIdentifier);
+  const nonsense = { critical: false, value: Buffer.from('04ff', 'hex') };
+  const other = { critical: false, value: encode(tags.utf8String, keyIdentifier()) };
+  for (const value of [nonsense, other]) {
+    const malformed = { ...certificate, extensions: new Map([[type, value]]) };
+    assert.equal(identifiesCertificate(byKeyIdentifier(keyIdentifier()), malformed), false);
+  }
 });
 
 test('both forms are read as they are encoded', () => {

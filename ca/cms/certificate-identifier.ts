@@ -3,7 +3,7 @@
  */
 
 import { type Certificate, extensionOf } from '../certificate.ts';
-import { type DerElement, encode, readDer, sameBytes, tags } from '../der.ts';
+import { type DerElement, DerError, encode, readDer, sameBytes, tags } from '../der.ts';
 import { octetsKey } from '../object-identifiers.ts';
 import { malformed } from '../refusal.ts';
 
@@ -66,7 +66,19 @@ export function identifiesCertificate(
       identifier.serialNumber === certificate.serialNumber &&
       sameBytes(identifier.issuer, certificate.issuer)
     );
+  const own = subjectKeyIdentifierOf(certificate);
+  return own !== undefined && sameBytes(own, identifier.keyIdentifier);
+}
+
+/** Whoever made the certificate may have written anything there; what is malformed identifies nothing. */
+function subjectKeyIdentifierOf(certificate: Certificate): Uint8Array | undefined {
   const extension = extensionOf(certificate, 'subjectKeyIdentifier');
-  if (!extension) return false;
-  return sameBytes(readDer(extension.value).content, identifier.keyIdentifier);
+  if (!extension) return undefined;
+  try {
+    const { tag, content } = readDer(extension.value);
+    return tag === tags.octetString ? content : undefined;
+  } catch (error) {
+    if (error instanceof DerError) return undefined;
+    throw error;
+  }
 }
