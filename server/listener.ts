@@ -1,9 +1,13 @@
 /**
- * The TLS listener of EST (RFC 7030 section 3.3, RFC 9325).
+ * The listeners: TLS for EST (RFC 7030 section 3.3, RFC 9325), plain HTTP for what relying parties fetch.
  */
 
 import { constants, randomUUID } from 'node:crypto';
-import type { RequestListener } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type RequestListener,
+} from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
@@ -75,24 +79,47 @@ export function createListener(
         constants.SSL_OP_NO_COMPRESSION,
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: limits.handshakeTimeout,
-      headersTimeout: limits.headersTimeout,
-      requestTimeout: limits.requestTimeout,
-      keepAliveTimeout: limits.keepAliveTimeout,
-      // How often node looks whether one of these has passed; its own 30 s would make short ones meaningless.
-      connectionsCheckingInterval: 500,
-      maxHeaderSize: 16 * 1024,
+      ...httpLimits(limits),
     },
     handler,
   );
+  guard(server, limits, logger);
+  // An expectation that nobody knows may be ignored (RFC 9110 section 10.1.1); node's own 417 would have no request id.
+  server.on('checkExpectation', handler);
+  server.on('tlsClientError', (error) =>
+    logger.debug({ reason: error.message }, 'TLS handshake failed'),
+  );
+  return server;
+}
+
+/** CRLs, certificates and OCSP are signed, and fetched by those who cannot trust a TLS certificate yet. */
+export function createStatusListener(
+  limits: ListenerLimits,
+  handler: RequestListener,
+  logger: Logger,
+): HttpServer {
+  const server = createHttpServer(httpLimits(limits), handler);
+  guard(server, limits, logger);
+  return server;
+}
+
+function httpLimits({ headersTimeout, requestTimeout, keepAliveTimeout }: ListenerLimits) {
+  return {
+    headersTimeout,
+    requestTimeout,
+    keepAliveTimeout,
+    // How often node looks whether one of these has passed; its own 30 s would make short ones meaningless.
+    connectionsCheckingInterval: 500,
+    maxHeaderSize: 16 * 1024,
+  };
+}
+
+function guard(server: Server | HttpServer, limits: ListenerLimits, logger: Logger): void {
   server.maxConnections = limits.connections;
   server.maxHeadersCount = 64;
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) =>
     answerBrokenRequest(error, socket, logger),
   );
-  server.on('tlsClientError', (error) =>
-    logger.debug({ reason: error.message }, 'TLS handshake failed'),
-  );
-  return server;
 }
 
 const statusOfTimeout = 'ERR_HTTP_REQUEST_TIMEOUT';

@@ -68,7 +68,7 @@ export function estRouter(parts: EstParts): Router {
     requireMethod(request, response, operation.method === 'GET' ? ['GET', 'HEAD'] : ['POST']);
     if (operation.reads !== undefined) {
       requireMediaType(request, operation.reads);
-      await readBody(request, response);
+      await readBody(request);
     }
     await operation.does({
       request,

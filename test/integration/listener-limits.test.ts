@@ -119,3 +119,13 @@ test('two Authorization headers are refused: which one counts must not be a gues
   );
   assert.match(await untilClosed(socket), /^HTTP\/1\.1 400 .*more than one Authorization/s);
 });
+
+test('an expectation that nobody knows is ignored, and the answer has a request id', {
+  timeout,
+}, async () => {
+  const socket = await open();
+  socket.write(
+    'GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\nExpect: cake\r\nConnection: close\r\n\r\n',
+  );
+  assert.match(await untilClosed(socket), /^HTTP\/1\.1 200 [\s\S]*X-Request-Id: /);
+});
