@@ -35,6 +35,8 @@ export interface CertificatePlan {
   readonly approval?: string;
   /** The device's secret to revoke it with, concealed (RFC 7894 section 3.2). */
   readonly revocationChallenge?: string;
+  /** Serial number of the certificate that is to be revoked once this one is used for the first time. */
+  readonly supersedes?: string;
   /** Whether the request was proven to come by the connection it names (RFC 7030 section 3.5); for the audit log. */
   readonly linking?: LinkingProof;
   /** Finds the request in the log and in the audit log. */

@@ -26,6 +26,20 @@ export interface Profile {
   readonly endpoints: EndpointCarrier;
   /** The dotted arc of the endpoint extension. */
   readonly endpointArc: string;
+  /** Where certificates say that their status is to be had; they say nothing of it when left out. */
+  readonly statusUrls?: StatusUrls;
+  /** Whether relying parties are told not to ask for the status of the certificate itself (RFC 6960 section 4.2.2.2.1). */
+  readonly ocspNoCheck?: true;
+}
+
+/** Absolute http URIs: to fetch one by https would take a certificate whose status has to be asked for. */
+export interface StatusUrls {
+  /** The CRL of the issuer, DER. */
+  readonly crl: string;
+  /** The issuer's certificate, DER. */
+  readonly issuer: string;
+  /** The OCSP responder, where there is one. */
+  readonly ocsp?: string;
 }
 
 /** notBefore lies this far back, for devices whose clock is slow. */
@@ -70,6 +84,11 @@ export function registrationAuthorityProfile(config: ProfileConfig): Profile {
   };
 }
 
+/** The same profile, whose certificates say where their status is to be had. */
+export function withStatusUrls(profile: Profile, statusUrls: StatusUrls | undefined): Profile {
+  return statusUrls ? { ...profile, statusUrls } : profile;
+}
+
 const noEndpoints = { endpoints: 'none', endpointArc: defaultEndpointArc } as const;
 
 export const tlsServerProfile: Profile = {
@@ -86,6 +105,16 @@ export const cmcResponderProfile: Profile = {
   validitySeconds: 10 * 365 * day,
   keyUsage: ['digitalSignature'],
   extendedKeyUsage: ['cmcCA'],
+  ...noEndpoints,
+};
+
+/** For the key that signs OCSP answers. Nobody asks for its status (RFC 6960 section 4.2.2.2.1), so it lives for a year. */
+export const ocspResponderProfile: Profile = {
+  name: 'ocsp-responder',
+  validitySeconds: 365 * day,
+  keyUsage: ['digitalSignature'],
+  extendedKeyUsage: ['OCSPSigning'],
+  ocspNoCheck: true,
   ...noEndpoints,
 };
 

@@ -8,10 +8,13 @@ import { keyIdentifierOf } from './certificate.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 import type { Profile } from './certificate-profile.ts';
 import { encode, encodeTime, tags } from './der.ts';
+import { authorityInformationAccess } from './extensions/authority-information-access.ts';
 import { caConstraints, endEntityConstraints } from './extensions/basic-constraints.ts';
+import { crlDistributionPoints } from './extensions/crl-distribution-points.ts';
 import { extendedKeyUsage } from './extensions/extended-key-usage.ts';
 import { authorityKeyIdentifier, subjectKeyIdentifier } from './extensions/key-identifiers.ts';
 import { keyUsage } from './extensions/key-usage.ts';
+import { ocspNoCheck } from './extensions/ocsp-no-check.ts';
 import { subjectAlternativeName } from './extensions/subject-alternative-name.ts';
 import { subjectInformationAccess, upstreamEndpoints } from './extensions/upstream-endpoints.ts';
 import { oid } from './object-identifiers.ts';
@@ -71,12 +74,16 @@ export class CertificateComposer {
     this.#profile = profile;
     this.#issuer = issuer;
     this.#algorithm = signatureAlgorithmIdentifier(issuer.algorithm);
-    const { ca, extendedKeyUsage: purposes } = profile;
+    const { ca, extendedKeyUsage: purposes, statusUrls } = profile;
     this.#constantExtensions = Buffer.concat([
       ca ? caConstraints(ca.pathLength) : endEntityConstraints(),
       keyUsage(profile.keyUsage),
       ...(purposes.length > 0 ? [extendedKeyUsage(purposes)] : []),
       ...(issuer.keyIdentifier ? [authorityKeyIdentifier(issuer.keyIdentifier)] : []),
+      ...(statusUrls
+        ? [crlDistributionPoints([statusUrls.crl]), authorityInformationAccess(statusUrls)]
+        : []),
+      ...(profile.ocspNoCheck ? [ocspNoCheck()] : []),
     ]);
   }
 

@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   pending: async () => (await import('./commands/pending.ts')).pendingCommand(),
   cert: async () => (await import('./commands/cert.ts')).certCommand(),
   ca: async () => (await import('./commands/ca.ts')).caCommand(),
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   'check-config': async () => (await import('./commands/check-config.ts')).checkConfigCommand(),
 };
 

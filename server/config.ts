@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { endpointCarriers, type ProfileConfig, parseDuration } from '../ca/certificate-profile.ts';
 import { defaultEndpointArc } from '../ca/extensions/upstream-endpoints.ts';
 import type { FailureLimits } from '../enrollment/one-time-password-store.ts';
-import type { TokenConfig } from '../hsm/token-config.ts';
+import { type TokenConfig, tokenLimits } from '../hsm/token-config.ts';
 import type { StorageConfig } from '../storage/stores.ts';
 import type { ListenerLimits } from './listener.ts';
 
@@ -23,7 +23,10 @@ const secret = z
   .union([z.strictObject({ file: z.string() }), z.strictObject({ env: z.string() })])
   .describe('`{ file: PATH }` (mode 0600) or `{ env: NAME }`.');
 const listenSyntax = /^(\[[0-9a-fA-F:.]+\]|[^:\s[\]]*):\d{1,5}$/;
+/** http, since who fetches status by https needs the status of that certificate first; and no slash at the end. */
+const statusUrlSyntax = /^http:\/\/[a-z0-9.\-[\]:]+(\/[a-z0-9\-._~]+)*$/i;
 const milliseconds = z.int().min(100).max(600_000);
+const within = ([low, high]: readonly [number, number]) => z.int().min(low).max(high).optional();
 
 export const configSchema = z.strictObject({
   est: z.strictObject({
@@ -94,27 +97,29 @@ export const configSchema = z.strictObject({
         .string()
         .default('cmc')
         .describe('CKA_LABEL of the key that signs CMC answers and packages of generated keys.'),
+      ocspKey: z.string().default('ocsp').describe('CKA_LABEL of the key that signs OCSP answers.'),
       pin: secret.describe('The user PIN: `{ file: PATH }` (mode 0600) or `{ env: NAME }`.'),
       environment: z
         .record(z.string(), z.string())
         .optional()
         .describe('Variables the library reads, such as SOFTHSM2_CONF.'),
-      deadline: milliseconds
-        .optional()
-        .describe('Milliseconds one signature may take; default 5000.'),
-      sessions: z
-        .int()
-        .min(1)
-        .max(64)
-        .optional()
-        .describe('PKCS#11 sessions kept open for each key; default 4.'),
-      probeInterval: milliseconds
-        .optional()
-        .describe('Milliseconds between test signatures; default 5000.'),
+      deadline: within(tokenLimits.deadline).describe(
+        'Milliseconds one signature may take, 60000 at most; default 5000.',
+      ),
+      sessions: within(tokenLimits.sessions).describe(
+        'PKCS#11 sessions kept open for each key; default 4.',
+      ),
+      probeInterval: within(tokenLimits.probeInterval).describe(
+        'Milliseconds between test signatures; default 5000.',
+      ),
     })
     .refine(({ key, cmcKey }) => key !== cmcKey, {
       path: ['cmcKey'],
       message: 'must not be the key that signs certificates (hsm.key)',
+    })
+    .refine(({ key, cmcKey, ocspKey }) => ocspKey !== key && ocspKey !== cmcKey, {
+      path: ['ocspKey'],
+      message: 'must be a key of its own, neither hsm.key nor hsm.cmcKey',
     }),
   storage: z
     .strictObject({
@@ -156,6 +161,35 @@ export const configSchema = z.strictObject({
         ),
     })
     .prefault({}),
+  status: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(listenSyntax, 'must be HOST:PORT, such as :80')
+        .describe(
+          'Address of the listener for CRL, CA certificates and OCSP, plain HTTP; without the `status` stanza there is none.',
+        ),
+      url: z
+        .string()
+        .max(200)
+        .refine(
+          (url) => statusUrlSyntax.test(url) && URL.canParse(url),
+          'must be an http address without a slash at its end, such as http://pki.example',
+        )
+        .describe(
+          'Where relying parties reach it, such as `http://pki.example`: certificates issued from then on say so.',
+        ),
+    })
+    .optional(),
+  ocsp: z
+    .strictObject({
+      validity: duration
+        .default('1h')
+        .describe(
+          'From thisUpdate to nextUpdate of an OCSP answer: as long may others keep one; a new question gets the status of the moment.',
+        ),
+    })
+    .prefault({}),
   endpointArc: z
     .string()
     .regex(
@@ -182,11 +216,17 @@ export const configSchema = z.strictObject({
     .prefault({}),
 });
 
+export interface ListenAddress {
+  /** Empty for all addresses. */
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A checked configuration, with all paths absolute. */
 export interface Config {
   readonly directory: string;
   readonly est: {
-    readonly listen: { readonly host: string; readonly port: number };
+    readonly listen: ListenAddress;
     readonly workers: number | 'auto';
     readonly limits: ListenerLimits;
     readonly failures: FailureLimits;
@@ -198,11 +238,16 @@ export interface Config {
     readonly key: string;
     /** CKA_LABEL of the key that signs CMC answers. */
     readonly cmcKey: string;
+    /** CKA_LABEL of the key that signs OCSP answers. */
+    readonly ocspKey: string;
   };
   readonly storage: StorageConfig;
   readonly pepper: SecretReference;
   readonly profiles: { readonly device: ProfileConfig };
   readonly crl: { readonly validitySeconds: number };
+  /** The listener for relying parties; its URL has no slash at its end. */
+  readonly status?: { readonly listen: ListenAddress; readonly url: string };
+  readonly ocsp: { readonly validitySeconds: number };
   readonly endpointArc: string;
   readonly serialPrefix: number;
   readonly log: { readonly level: string };
@@ -284,13 +329,17 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
     pepper: secretAt(data.oneTimePasswords.pepper),
     profiles: data.profiles,
     crl: { validitySeconds: parseDuration(data.crl.validity) },
+    ...(data.status
+      ? { status: { listen: parseListen(data.status.listen), url: data.status.url } }
+      : {}),
+    ocsp: { validitySeconds: parseDuration(data.ocsp.validity) },
     endpointArc: data.endpointArc,
     serialPrefix: data.serialPrefix,
     log: data.log,
   };
 }
 
-function parseListen(listen: string): Config['est']['listen'] {
+function parseListen(listen: string): ListenAddress {
   const colon = listen.lastIndexOf(':');
   const port = Number(listen.slice(colon + 1));
   return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port };

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CaChain, readCaChain } from '../ca/ca-chain.ts';
 import { type CmcCertificate, readCmcCertificate } from '../ca/cmc-certificate.ts';
+import { type OcspCertificate, readOcspCertificate } from '../ca/ocsp-certificate.ts';
 
 export function dataPaths(directory: string) {
   const at = (...parts: string[]) => join(directory, ...parts);
@@ -11,6 +12,7 @@ export function dataPaths(directory: string) {
     root: at('ca', 'root.pem'),
     issuing: at('ca', 'issuing.pem'),
     cmc: at('ca', 'cmc.pem'),
+    ocsp: at('ca', 'ocsp.pem'),
     serverKey: at('tls', 'server-key.pem'),
     serverChain: at('tls', 'server.pem'),
     softHsm: at('hsm'),
@@ -19,6 +21,7 @@ export function dataPaths(directory: string) {
     pepper: at('secrets', 'one-time-password-pepper'),
     run: at('run'),
     estUrl: at('run', 'est.url'),
+    statusUrl: at('run', 'status.url'),
     pinRefused: at('run', 'pin-refused'),
     serverLock: at('run', 'server.pid'),
   } as const;
@@ -38,6 +41,19 @@ export function loadCmcCertificate(directory: string, chain: CaChain): CmcCertif
   const { cmc } = dataPaths(directory);
   if (!existsSync(cmc)) return undefined;
   return readCmcCertificate(readPem(cmc), chain.issuing);
+}
+
+/**
+ * The certificate of the key that signs OCSP answers, or undefined where that key was not made yet.
+ * @throws Error with a sentence when the certificate is not fit for it
+ */
+export function loadOcspCertificate(
+  directory: string,
+  chain: CaChain,
+): OcspCertificate | undefined {
+  const { ocsp } = dataPaths(directory);
+  if (!existsSync(ocsp)) return undefined;
+  return readOcspCertificate(readPem(ocsp), chain.issuing);
 }
 
 /** The first certificate of a PEM file, DER (RFC 7468). */

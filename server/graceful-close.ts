@@ -1,11 +1,10 @@
-import type { Server } from 'node:https';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 
 /** Requests in flight are given this long to end before their connections are cut. */
 const drainMs = 30_000;
 
 /**
- * Watches a server from its first connection on, so that it can be closed without cutting a request short and without
+ * Watches an HTTP or HTTPS server from its first connection on, so that it can be closed without cutting a request short and without
  * waiting for connections that have none: node counts one as busy while it is still in its handshake.
  * @returns closes the server; resolves when the last connection has ended
  */

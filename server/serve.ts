@@ -7,16 +7,22 @@ import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
 import type { CaChain } from '../ca/ca-chain.ts';
+import type { OcspCertificate } from '../ca/ocsp-certificate.ts';
 import { relocateSoftHsmToken } from '../hsm/create-softhsm-token.ts';
 import { superviseSigner } from '../hsm/signer-supervisor.ts';
 import type { TokenKey } from '../hsm/token-key.ts';
 import { openStores } from '../storage/stores.ts';
 import { caKeyOf } from './ca-key.ts';
-import type { Config } from './config.ts';
-import { dataPaths, loadCaChain, loadCmcCertificate } from './data-directory.ts';
+import type { Config, ListenAddress } from './config.ts';
+import {
+  dataPaths,
+  loadCaChain,
+  loadCmcCertificate,
+  loadOcspCertificate,
+} from './data-directory.ts';
 import { lockServer } from './server-lock.ts';
 import { startEstWorker } from './start.ts';
-import { startWorkers } from './workers.ts';
+import { type Addresses, startWorkers } from './workers.ts';
 
 export interface RunningServer {
   /** Origin of EST, such as `https://localhost:8443`. */
@@ -55,9 +61,17 @@ export async function startServer(
     opened.push(() => signer.stop());
     const workers = await startListening(config, signer.socketPath, logger, fatal);
     opened.push(() => workers.stop());
-    const url = urlOf(config, workers.address);
-    writeFileSync(paths.estUrl, `${url}\n`);
-    opened.push(() => rmSync(paths.estUrl, { force: true }));
+    const leave = (path: string, url: string) => {
+      writeFileSync(path, `${url}\n`);
+      opened.push(() => rmSync(path, { force: true }));
+    };
+    if (config.status && workers.statusAddress) {
+      const url = `http://${hostOf(config.status.listen, workers.statusAddress)}`;
+      leave(paths.statusUrl, url);
+      logger.info({ url, address: workers.statusAddress }, 'status is served');
+    }
+    const url = `https://${hostOf(config.est.listen, workers.address)}`;
+    leave(paths.estUrl, url);
     logger.info({ url, address: workers.address }, 'EST is served');
     return { url, stop };
   } catch (error) {
@@ -67,16 +81,36 @@ export async function startServer(
 }
 
 /** The keys that are lent to the workers. */
-function keysOf({ directory, hsm }: Config, chain: CaChain, logger: Logger): TokenKey[] {
+function keysOf({ directory, hsm, status }: Config, chain: CaChain, logger: Logger): TokenKey[] {
   const paths = dataPaths(directory);
-  const issuing = { label: hsm.key, certificate: paths.issuing, ...caKeyOf(chain.issuing) };
+  const keys = [{ label: hsm.key, certificate: paths.issuing, ...caKeyOf(chain.issuing) }];
   const cmc = loadCmcCertificate(directory, chain);
-  if (cmc) return [issuing, { label: hsm.cmcKey, certificate: paths.cmc, ...caKeyOf(cmc) }];
-  logger.warn(
-    { missing: paths.cmc },
-    'there is no key for CMC: /fullcmc and encrypted /serverkeygen are off until `bestow ca cmc-key` has made it',
-  );
-  return [issuing];
+  if (cmc) keys.push({ label: hsm.cmcKey, certificate: paths.cmc, ...caKeyOf(cmc) });
+  else
+    logger.warn(
+      { missing: paths.cmc },
+      'there is no key for CMC: /fullcmc and encrypted /serverkeygen are off until `bestow ca cmc-key` has made it',
+    );
+  const ocsp = status && loadOcspCertificate(directory, chain);
+  if (ocsp) keys.push({ label: hsm.ocspKey, certificate: paths.ocsp, ...caKeyOf(ocsp) });
+  if (status) warnOfOcsp(ocsp, paths.ocsp, logger);
+  return keys;
+}
+
+const warningMs = 30 * 86_400_000;
+
+/** Its certificate is short-lived, since nobody can ask whether it was revoked. */
+function warnOfOcsp(certificate: OcspCertificate | undefined, path: string, logger: Logger): void {
+  if (!certificate)
+    logger.warn(
+      { missing: path },
+      'there is no key for OCSP: it is off until `bestow ca ocsp-key` has made it',
+    );
+  else if (certificate.notAfter.getTime() - Date.now() < warningMs)
+    logger.warn(
+      { certificate: path, notAfter: certificate.notAfter },
+      'the OCSP certificate ends soon; `bestow ca ocsp-key --replace` makes another one',
+    );
 }
 
 /** One worker needs no process of its own. */
@@ -85,16 +119,16 @@ function startListening(
   signerSocket: string,
   logger: Logger,
   fatal: (error: Error) => void,
-): Promise<{ readonly address: AddressInfo; stop(): Promise<void> }> {
+): Promise<Addresses & { stop(): Promise<void> }> {
   const count = config.est.workers === 'auto' ? availableParallelism() : config.est.workers;
   return count === 1
     ? startEstWorker(config, signerSocket, logger, fatal)
     : startWorkers(count, { config, signerSocket, logger, fatal });
 }
 
-/** A listener on a loopback or on all addresses is reached as localhost. */
-function urlOf({ est }: Config, { address, family, port }: AddressInfo): string {
-  const anywhere = ['', '0.0.0.0', '::', '127.0.0.1', '::1', 'localhost'].includes(est.listen.host);
+/** Host and port. A listener on a loopback or on all addresses is reached as localhost. */
+function hostOf(listen: ListenAddress, { address, family, port }: AddressInfo): string {
+  const anywhere = ['', '0.0.0.0', '::', '127.0.0.1', '::1', 'localhost'].includes(listen.host);
   const host = anywhere ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
-  return `https://${host}:${port}`;
+  return `${host}:${port}`;
 }

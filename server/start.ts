@@ -3,15 +3,20 @@
  */
 
 import { readFileSync } from 'node:fs';
-import type { Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import type { Logger } from 'pino';
 import type { CaCertificate, CaChain } from '../ca/ca-chain.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { deviceProfile, registrationAuthorityProfile } from '../ca/certificate-profile.ts';
+import {
+  deviceProfile,
+  registrationAuthorityProfile,
+  withStatusUrls,
+} from '../ca/certificate-profile.ts';
 import { ClientCertificateValidator } from '../ca/client-certificate.ts';
-import type { CmcCertificate } from '../ca/cmc-certificate.ts';
 import { CrlPublisher } from '../ca/crl-publisher.ts';
+import type { DelegatedCertificate } from '../ca/delegated-certificate.ts';
+import type { OcspCertificate } from '../ca/ocsp-certificate.ts';
+import { OcspResponder } from '../ca/ocsp-responder.ts';
 import type { Signer } from '../ca/signer.ts';
 import { CertificateAuthenticator } from '../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../enrollment/by-digest.ts';
@@ -27,8 +32,13 @@ import { connectSigner } from '../hsm/signer-connection.ts';
 import type { Stores } from '../storage/stores.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import { caKeyOf } from './ca-key.ts';
-import { type Config, readSecret } from './config.ts';
-import { dataPaths, loadCaChain, loadCmcCertificate } from './data-directory.ts';
+import { type Config, type ListenAddress, readSecret } from './config.ts';
+import {
+  dataPaths,
+  loadCaChain,
+  loadCmcCertificate,
+  loadOcspCertificate,
+} from './data-directory.ts';
 import { AnswersInMemory } from './delivered-answers.ts';
 import { estApp } from './est/app.ts';
 import { PendTokens } from './est/cmc/pend-token.ts';
@@ -36,10 +46,14 @@ import { PopChallenges } from './est/cmc/pop-challenge.ts';
 import { NonceMint } from './est/digest-nonce.ts';
 import type { CmcSigner, EstParts } from './est/exchange.ts';
 import { gracefulClose } from './graceful-close.ts';
-import { createListener } from './listener.ts';
+import { createListener, createStatusListener } from './listener.ts';
+import { statusApp } from './status/app.ts';
+import { statusUrlsOf } from './status/locations.ts';
 
 export interface EstWorker {
   readonly address: AddressInfo;
+  /** Of the listener for relying parties, where there is one. */
+  readonly statusAddress?: AddressInfo;
   /** Takes no more connections, finishes the requests in flight, closes what it opened. */
   stop(): Promise<void>;
 }
@@ -62,11 +76,16 @@ export async function startEstWorker(
   const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
   const certificateChain = readFileSync(paths.serverChain);
   const privateKey = readFileSync(paths.serverKey);
-  const cmcCertificate = loadCmcCertificate(config.directory, chain);
+  const certificates = {
+    cmc: loadCmcCertificate(config.directory, chain),
+    ocsp: config.status && loadOcspCertificate(config.directory, chain),
+  };
 
   const stores = await openStoresInThread(config.storage, config.est.failures, fatal);
-  const token = connectToken(config, signerSocket, chain, cmcCertificate);
-  const closeParts = async () => {
+  const token = connectToken(config, signerSocket, chain, certificates);
+  const opened: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    await Promise.all(opened.map((close) => close()));
     answers.close();
     token.close();
     await stores.close();
@@ -76,17 +95,17 @@ export async function startEstWorker(
     const app = estApp(parts, logger);
     const { limits } = config.est;
     const server = createListener({ certificateChain, privateKey, limits }, app, logger);
-    const close = gracefulClose(server);
-    await listen(server, config.est.listen);
+    const est = await listen(server, config.est.listen);
+    opened.push(est.close);
+    const status = await listenForStatus(config, parts, token.ocsp, logger);
+    if (status) opened.push(status.close);
     return {
-      address: server.address() as AddressInfo,
-      stop: async () => {
-        await close();
-        await closeParts();
-      },
+      address: est.address,
+      ...(status ? { statusAddress: status.address } : {}),
+      stop,
     };
   } catch (error) {
-    await closeParts();
+    await stop();
     throw error;
   }
 }
@@ -95,6 +114,7 @@ export async function startEstWorker(
 interface Token {
   readonly signer: Signer;
   readonly cmcSigner?: CmcSigner;
+  readonly ocsp?: { readonly signer: Signer; readonly certificate: OcspCertificate };
   readonly keyGenerator: KeyGenerator;
   close(): void;
 }
@@ -103,23 +123,26 @@ function connectToken(
   { hsm: { deadline } }: Config,
   socketPath: string,
   chain: CaChain,
-  cmcCertificate: CmcCertificate | undefined,
+  { cmc, ocsp }: { cmc: DelegatedCertificate | undefined; ocsp: OcspCertificate | undefined },
 ): Token {
-  const connectKeyOf = (certificate: CaCertificate | CmcCertificate) =>
+  const connectKeyOf = (certificate: CaCertificate | DelegatedCertificate) =>
     connectSigner({
       socketPath,
       ...caKeyOf(certificate),
       ...(deadline === undefined ? {} : { deadline }),
     });
   const signer = connectKeyOf(chain.issuing);
-  const cmcSigner = cmcCertificate && connectKeyOf(cmcCertificate);
+  const cmcSigner = cmc && connectKeyOf(cmc);
+  const ocspSigner = ocsp && connectKeyOf(ocsp);
   return {
     signer,
-    ...(cmcSigner ? { cmcSigner: { signer: cmcSigner, certificate: cmcCertificate.der } } : {}),
+    ...(cmcSigner ? { cmcSigner: { signer: cmcSigner, certificate: cmc.der } } : {}),
+    ...(ocspSigner ? { ocsp: { signer: ocspSigner, certificate: ocsp } } : {}),
     keyGenerator: new RemoteKeyGenerator({ socketPath }),
     close: () => {
       signer.close();
       cmcSigner?.close();
+      ocspSigner?.close();
     },
   };
 }
@@ -139,13 +162,17 @@ function composeEst(parts: Parts): EstParts {
   const { ledger, devices, tenants, oneTimePasswords, approvals, deviceKeys } = stores;
   const { serialPrefix } = config;
   const { signer, cmcSigner, keyGenerator } = token;
+  const statusUrls = statusUrlsOf(config.status, { ocsp: token.ocsp !== undefined });
   const validator = new ClientCertificateValidator([chain.issuing]);
   return {
     authority: new CertificateAuthority({ issuer: chain.issuing, signer, ledger, serialPrefix }),
     chain,
     profiles: {
-      device: deviceProfile(config.profiles.device, config.endpointArc),
-      'registration-authority': registrationAuthorityProfile(config.profiles.device),
+      device: withStatusUrls(deviceProfile(config.profiles.device, config.endpointArc), statusUrls),
+      'registration-authority': withStatusUrls(
+        registrationAuthorityProfile(config.profiles.device),
+        statusUrls,
+      ),
     },
     ledger,
     crls: new CrlPublisher({
@@ -179,12 +206,34 @@ function composeEst(parts: Parts): EstParts {
   };
 }
 
-function listen(server: Server, { host, port }: Config['est']['listen']): Promise<void> {
-  return new Promise((resolve, reject) => {
+/** What relying parties fetch comes from the same parts as what devices fetch. */
+function listenForStatus(
+  { status, est: { limits }, ocsp: { validitySeconds } }: Config,
+  { chain, crls, ledger }: EstParts,
+  ocsp: Token['ocsp'],
+  logger: Logger,
+): Promise<Listening> | undefined {
+  if (!status) return undefined;
+  const responder =
+    ocsp && new OcspResponder({ issuer: chain.issuing, ...ocsp, ledger, validitySeconds });
+  const app = statusApp({ chain, crls, logger, ...(responder ? { responder } : {}) });
+  return listen(createStatusListener(limits, app, logger), status.listen);
+}
+
+interface Listening {
+  readonly address: AddressInfo;
+  /** Finishes the requests in flight. */
+  close(): Promise<void>;
+}
+
+async function listen(server: Server, { host, port }: ListenAddress): Promise<Listening> {
+  const close = gracefulClose(server);
+  await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen({ port, ...(host === '' ? {} : { host }) }, () => {
       server.off('error', reject);
       resolve();
     });
   });
+  return { address: server.address() as AddressInfo, close };
 }

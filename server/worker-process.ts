@@ -23,7 +23,8 @@ async function start(order: Extract<ToWorker, { kind: 'start' }>): Promise<void>
     process.exit(1);
   };
   worker = await startEstWorker(config, order.signerSocket, logger, fatal, relay.answers);
-  tell({ kind: 'listening', address: worker.address });
+  const { address, statusAddress } = worker;
+  tell({ kind: 'listening', address, ...(statusAddress ? { statusAddress } : {}) });
 }
 
 async function stop(): Promise<void> {

@@ -16,6 +16,12 @@ export interface WorkerStart {
   readonly fatal: (error: Error) => void;
 }
 
+/** Where workers listen: for devices, and for relying parties where they do. */
+export interface Addresses {
+  readonly address: AddressInfo;
+  readonly statusAddress?: AddressInfo;
+}
+
 /** What the supervisor and a worker say to each other. */
 export type ToWorker =
   | {
@@ -27,7 +33,7 @@ export type ToWorker =
   | { readonly kind: 'stop' }
   | RelayMessage;
 export type FromWorker =
-  | { readonly kind: 'listening'; readonly address: AddressInfo }
+  | ({ readonly kind: 'listening' } & Addresses)
   | { readonly kind: 'failed'; readonly reason: string }
   | RelayMessage;
 
@@ -37,7 +43,7 @@ const restartDelayMs = 1000;
 export async function startWorkers(
   count: number,
   start: WorkerStart,
-): Promise<{ readonly address: AddressInfo; stop(): Promise<void> }> {
+): Promise<Addresses & { stop(): Promise<void> }> {
   // Workers accept for themselves: to pass each connection on would cost as much as the TLS handshake's arithmetic.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({
@@ -47,9 +53,9 @@ export async function startWorkers(
   });
   const pool = new WorkerPool(start);
   // Port 0 means one free port for all: node:cluster gives the same socket to those who ask for the same address.
-  const [address] = await Promise.all(Array.from({ length: count }, () => pool.add()));
-  if (!address) throw new RangeError('There must be at least one worker.');
-  return { address, stop: () => pool.stop() };
+  const [addresses] = await Promise.all(Array.from({ length: count }, () => pool.add()));
+  if (!addresses) throw new RangeError('There must be at least one worker.');
+  return { ...addresses, stop: () => pool.stop() };
 }
 
 class WorkerPool {
@@ -62,7 +68,7 @@ class WorkerPool {
     this.#start = start;
   }
 
-  add(): Promise<AddressInfo> {
+  add(): Promise<Addresses> {
     const worker = cluster.fork();
     this.#workers.add(worker);
     return new Promise((resolve, reject) => {
@@ -74,7 +80,7 @@ class WorkerPool {
             return reject(new Error(message.reason));
           case 'listening':
             serving = true;
-            return resolve(message.address);
+            return resolve(message);
           default:
             return this.#relay.receive(message, worker);
         }

@@ -6,6 +6,7 @@ import { encodeExtension } from './extension.ts';
 export const extendedKeyUsages = [
   'serverAuth',
   'clientAuth',
+  'OCSPSigning',
   'cmcCA',
   'cmcRA',
 ] as const satisfies readonly ObjectIdentifier[];

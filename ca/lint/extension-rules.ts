@@ -23,6 +23,7 @@ const types = {
   noRevAvail: typeOf('2.5.29.56'),
   authorityInfoAccess: typeOf('1.3.6.1.5.5.7.1.1'),
   subjectInfoAccess: typeOf('1.3.6.1.5.5.7.1.11'),
+  ocspNoCheck: typeOf('1.3.6.1.5.5.7.48.1.5'),
 } as const;
 
 const ocspMethod = typeOf('1.3.6.1.5.5.7.48.1');
@@ -30,6 +31,7 @@ const cmcMethod = typeOf('1.3.6.1.5.5.7.48.12');
 const cmcPurposes = ['27', '28', '29'].map((last) => typeOf(`1.3.6.1.5.5.7.3.${last}`));
 const clientAuth = typeOf('1.3.6.1.5.5.7.3.2');
 const serverAuth = typeOf('1.3.6.1.5.5.7.3.1');
+const ocspSigning = typeOf('1.3.6.1.5.5.7.3.9');
 const generalName = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 } as const;
 const ascii = /^[\x21-\x7e]+$/;
 const dnsName = /^(?!.*--.*\.$)(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i;
@@ -257,6 +259,19 @@ export const extensionRules: readonly Rule<Certificate>[] = [
         locationsIn(find(certificate, 'authorityInfoAccess')).every(
           ({ method }) => method !== ocspMethod,
         ),
+    ),
+  ],
+  [
+    'OCSP-10',
+    'id-pkix-ocsp-nocheck is not critical, is NULL, and is for OCSP responders whose own status nobody is told to ask for (RFC 6960 section 4.2.2.2.1).',
+    where(
+      'ocspNoCheck',
+      ({ critical, value }, certificate) =>
+        !critical &&
+        value.tag === tags.null &&
+        purposesOf(certificate).includes(ocspSigning) &&
+        !find(certificate, 'crlDistributionPoints') &&
+        !find(certificate, 'authorityInfoAccess'),
     ),
   ],
   [

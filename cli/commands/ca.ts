@@ -9,9 +9,10 @@ import { dataPaths, loadCaChain, readPem, toPem } from '../../server/data-direct
 import { lockServer } from '../../server/server-lock.ts';
 import { type DataOption, withJson, withStores } from '../data.ts';
 import { conflict, usage } from '../exit.ts';
-import { makeCmcKey } from '../make-cmc-key.ts';
+import { cmcKey, type DelegatedKey, makeDelegatedKey, ocspKey } from '../make-delegated-key.ts';
 import { openCa } from '../open-ca.ts';
 import { print, printFields, printJson } from '../print.ts';
+import { acceptClockCommand } from './accept-clock.ts';
 import { crlCommand } from './crl.ts';
 
 export function caCommand(): Command {
@@ -25,8 +26,13 @@ export function caCommand(): Command {
   withJson(ca.command('cmc-key'))
     .description('make the key that signs CMC answers (/fullcmc) and packages of generated keys')
     .option('--replace', 'make another one in its place and revoke its certificate')
-    .action(makeKey);
+    .action((options) => makeKey(cmcKey, options));
+  withJson(ca.command('ocsp-key'))
+    .description('make the key that signs OCSP answers; its certificate lasts a year')
+    .option('--replace', 'make another one in its place and revoke its certificate')
+    .action((options) => makeKey(ocspKey, options));
   ca.addCommand(crlCommand());
+  ca.addCommand(acceptClockCommand());
   return ca;
 }
 
@@ -61,19 +67,25 @@ function show(
   else printFields(shown);
 }
 
-async function makeKey(options: DataOption & { replace?: true; json?: true }): Promise<void> {
+async function makeKey(
+  which: DelegatedKey,
+  options: DataOption & { replace?: true; json?: true },
+): Promise<void> {
   const der = await withStores(options, async (stores, config) => {
     // A server that lends the old key could not start its signer again.
     const unlock = options.replace ? lock(config) : () => undefined;
     try {
       const ca = await openCa(config);
       try {
-        const there = existsSync(dataPaths(config.directory).cmc);
-        if (!options.replace && (there || labelIsTaken(ca.token, config.hsm.cmcKey)))
+        const path = dataPaths(config.directory)[which.certificate];
+        const label = config.hsm[which.label];
+        const there = existsSync(path);
+        if (!options.replace && (there || labelIsTaken(ca.token, label)))
           throw conflict(
-            `There is a key ${config.hsm.cmcKey} already; --replace makes another one in its place.`,
+            `There is a key ${label} already; --replace makes another one in its place.`,
           );
-        return await makeCmcKey(config, ca, stores, there ? serialNumberIn(config) : undefined);
+        const old = there ? readCertificate(readPem(path)).serialNumber : undefined;
+        return await makeDelegatedKey(which, config, ca, stores, old);
       } finally {
         ca.close();
       }
@@ -99,8 +111,4 @@ function lock({ directory }: Config): () => void {
   const { run, serverLock } = dataPaths(directory);
   mkdirSync(run, { recursive: true, mode: 0o700 });
   return lockServer(serverLock);
-}
-
-function serialNumberIn({ directory }: Config): string {
-  return readCertificate(readPem(dataPaths(directory).cmc)).serialNumber;
 }

@@ -1,9 +1,15 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { Command } from 'commander';
+import type { DelegatedCertificate } from '../../ca/delegated-certificate.ts';
 import { caKeyOf } from '../../server/ca-key.ts';
 import { type Config, loadConfig, readSecret } from '../../server/config.ts';
-import { dataPaths, loadCaChain, loadCmcCertificate } from '../../server/data-directory.ts';
+import {
+  dataPaths,
+  loadCaChain,
+  loadCmcCertificate,
+  loadOcspCertificate,
+} from '../../server/data-directory.ts';
 import { type DataOption, withJson } from '../data.ts';
 import { CommandError, exitCodes } from '../exit.ts';
 import { print, printJson } from '../print.ts';
@@ -20,12 +26,12 @@ const checks: Readonly<Record<string, (config: Config) => unknown>> = {
     caKeyOf(loadCaChain(directory).issuing);
   },
   'CMC certificate': ({ directory }) => {
-    const { cmc } = dataPaths(directory);
     const certificate = loadCmcCertificate(directory, loadCaChain(directory));
-    if (!certificate) return `none yet; \`bestow ca cmc-key\` makes ${cmc}`;
-    caKeyOf(certificate);
-    if (certificate.notAfter <= new Date()) throw new Error(`${cmc} has expired.`);
-    return undefined;
+    return checkDelegated(certificate, dataPaths(directory).cmc, 'cmc-key');
+  },
+  'OCSP certificate': ({ directory }) => {
+    const certificate = loadOcspCertificate(directory, loadCaChain(directory));
+    return checkDelegated(certificate, dataPaths(directory).ocsp, 'ocsp-key');
   },
   'TLS certificate and key': ({ directory }) => {
     const { serverChain, serverKey } = dataPaths(directory);
@@ -49,6 +55,22 @@ const checks: Readonly<Record<string, (config: Config) => unknown>> = {
     statSync(storage.sqlite);
   },
 };
+
+/** @returns a note */
+function checkDelegated(
+  certificate: DelegatedCertificate | undefined,
+  path: string,
+  command: string,
+): string | undefined {
+  if (!certificate) return `none yet; \`bestow ca ${command}\` makes ${path}`;
+  caKeyOf(certificate);
+  const { notAfter } = certificate;
+  if (notAfter <= new Date())
+    throw new Error(`${path} has expired; \`bestow ca ${command} --replace\` makes another one.`);
+  if (notAfter.getTime() - Date.now() < 30 * 86_400_000)
+    return `${path} ends at ${notAfter.toISOString()}; \`bestow ca ${command} --replace\` makes another one`;
+  return undefined;
+}
 
 function check(options: DataOption & { json?: true }): void {
   const config = loadConfig(options.data);

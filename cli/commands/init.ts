@@ -16,7 +16,7 @@ import { openStores } from '../../storage/stores.ts';
 import { collect, type DataOption, operator, withJson } from '../data.ts';
 import { CommandError, conflict, exitCodes, usage } from '../exit.ts';
 import { issueServerCertificate } from '../issue-server-certificate.ts';
-import { makeCmcKey } from '../make-cmc-key.ts';
+import { cmcKey, makeDelegatedKey, ocspKey } from '../make-delegated-key.ts';
 import { print, printJson } from '../print.ts';
 import { setUpCa } from '../set-up-ca.ts';
 import { checkEndpoints } from './tenant.ts';
@@ -142,7 +142,7 @@ async function setUp(
   const config = loadConfig(directory);
 
   say(
-    `Making the CA keys in the token "${options.token}": root P-384, issuing and CMC ${options.caKey}.`,
+    `Making the CA keys in the token "${options.token}": root P-384, issuing, CMC and OCSP ${options.caKey}.`,
   );
   const ca = await setUpCa(config, {
     rootKey: 'root',
@@ -155,7 +155,7 @@ async function setUp(
     writeFileSync(paths.issuing, toPem(ca.chain.issuing.der));
     say(`Issuing the server's TLS certificate for ${order.hostnames.join(', ')}.`);
     await issueServerCertificate(config, ca, stores, order.hostnames);
-    await makeCmcKey(config, ca, stores);
+    for (const key of [cmcKey, ocspKey]) await makeDelegatedKey(key, config, ca, stores);
     const { tenant: id } = options;
     await stores.tenants.add({ id, endpoints: order.endpoints, label: id }, operator(), new Date());
     say(`Tenant ${id}: ${order.endpoints.join(', ') || 'no endpoint yet'}.`);

@@ -1,11 +1,14 @@
 /**
- * Makes the key that signs CMC answers and packages of generated keys, and its certificate, which goes on record like
- * any other.
+ * Makes a key that signs answers in the CA's name, and its certificate, which goes on record like any other.
  */
 
 import { renameSync, writeFileSync } from 'node:fs';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
-import { cmcResponderProfile } from '../ca/certificate-profile.ts';
+import {
+  cmcResponderProfile,
+  ocspResponderProfile,
+  type Profile,
+} from '../ca/certificate-profile.ts';
 import { readDer } from '../ca/der.ts';
 import { encodeSubject, readName } from '../ca/distinguished-name.ts';
 import { readPublicKey } from '../ca/key-rules.ts';
@@ -19,6 +22,33 @@ import type { Stores } from '../storage/stores.ts';
 import { operator } from './data.ts';
 import type { OpenCa } from './open-ca.ts';
 
+/** What distinguishes one of these keys from another. */
+export interface DelegatedKey {
+  /** In the configuration: where its label stands. */
+  readonly label: 'cmcKey' | 'ocspKey';
+  /** Where its certificate is kept; see dataPaths. */
+  readonly certificate: 'cmc' | 'ocsp';
+  readonly profile: Profile;
+  /** Last word of its common name. */
+  readonly name: string;
+}
+
+/** Signs CMC answers and packages of generated keys. */
+export const cmcKey: DelegatedKey = {
+  label: 'cmcKey',
+  certificate: 'cmc',
+  profile: cmcResponderProfile,
+  name: 'CMC',
+};
+
+/** Signs OCSP answers. */
+export const ocspKey: DelegatedKey = {
+  label: 'ocspKey',
+  certificate: 'ocsp',
+  profile: ocspResponderProfile,
+  name: 'OCSP',
+};
+
 /**
  * The key is of the issuing key's kind: who verifies the one can verify the other. One that is there already is replaced,
  * and its certificate revoked.
@@ -26,7 +56,8 @@ import type { OpenCa } from './open-ca.ts';
  * @returns the new certificate, DER
  * @throws TokenFault; SignerUnavailable; nothing has changed then
  */
-export async function makeCmcKey(
+export async function makeDelegatedKey(
+  which: DelegatedKey,
   config: Config,
   { chain, signer, token }: OpenCa,
   { ledger }: Stores,
@@ -34,20 +65,21 @@ export async function makeCmcKey(
 ): Promise<Uint8Array> {
   const { hsm, serialPrefix } = config;
   const { root, issuing } = chain;
+  const label = hsm[which.label];
   const authority = new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix });
   const kept = [root.subjectPublicKeyInfo, issuing.subjectPublicKeyInfo];
-  const certificate = await replaceKey(token, hsm.cmcKey, kept, async () => {
-    const publicKey = await generateKey(token, hsm.cmcKey, caKeyTypeOf(issuing));
+  const certificate = await replaceKey(token, label, kept, async () => {
+    const publicKey = await generateKey(token, label, caKeyTypeOf(issuing));
     const issued = await authority.issue({
-      profile: cmcResponderProfile,
-      subject: encodeSubject({ commonName: cmcNameUnder(issuing.subject) }),
+      profile: which.profile,
+      subject: encodeSubject({ commonName: nameUnder(issuing.subject, which.name) }),
       subjectAltNames: [],
       publicKey: readPublicKey(readDer(publicKey)),
       endpoints: [],
       credential: { kind: 'operator', id: operator() },
       requestId: makeCredentialId(),
     });
-    writeAtOnce(dataPaths(config.directory).cmc, toPem(issued.certificate));
+    writeAtOnce(dataPaths(config.directory)[which.certificate], toPem(issued.certificate));
     return issued.certificate;
   });
   if (replaced !== undefined)
@@ -56,10 +88,10 @@ export async function makeCmcKey(
 }
 
 /** `Acme Issuing CA` makes `Acme CMC`. */
-function cmcNameUnder(issuer: Uint8Array): string {
-  const name = readName(readDer(issuer)).find(({ type }) => type === 'commonName')?.text ?? 'CA';
+function nameUnder(issuer: Uint8Array, name: string): string {
+  const above = readName(readDer(issuer)).find(({ type }) => type === 'commonName')?.text ?? 'CA';
   // upper bound of a common name (RFC 5280 appendix A.1)
-  return `${name.replace(/ Issuing CA$/, '').slice(0, 60)} CMC`;
+  return `${above.replace(/ Issuing CA$/, '').slice(0, 63 - name.length)} ${name}`;
 }
 
 /** Nobody ever reads half of it. */
