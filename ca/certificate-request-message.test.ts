@@ -210,6 +210,11 @@ describe('put together octet by octet', () => {
       forge(certReq(usual, control('1.3.6.1.5.5.7.5.1.1', linked))),
       /not supported here/,
     ],
+    'with a control that is known for something else': [
+      'malformed-request',
+      forge(certReq(usual, control('1.3.6.1.5.5.7.3.1', linked))),
+      /not supported here/,
+    ],
     'with a control twice': [
       'malformed-request',
       forge(

@@ -7,7 +7,7 @@ import { digestOf, type Possession, type RequestWithPossession } from './certifi
 import { type DerElement, DerError, encode, readDer, sameBytes, tags } from './der.ts';
 import { readName, sameName } from './distinguished-name.ts';
 import { readPublicKey } from './key-rules.ts';
-import { oid, oidName } from './object-identifiers.ts';
+import { type ObjectIdentifier, oid, oidName } from './object-identifiers.ts';
 import { malformed } from './refusal.ts';
 import { readRequestAttributes } from './request-attributes.ts';
 import { provePossession } from './request-signature.ts';
@@ -125,12 +125,22 @@ function asAttributes(
   }
 }
 
+/** Attributes that a request may carry as controls. */
+const supportedControls = new Set<ObjectIdentifier | undefined>([
+  'challengePassword',
+  'estIdentityLinking',
+  'otpChallenge',
+  'revocationChallenge',
+  'changeSubjectName',
+  'popLinkWitnessV2',
+]);
+
 /** AttributeTypeAndValue as Attribute. Controls change what is issued (RFC 4211 section 6), so none may go unheard. */
 function asAttribute({ tag, children }: DerElement): Uint8Array {
   const [type, value, surplus] = children;
   if (tag !== tags.sequence || type?.tag !== tags.oid || !value || surplus)
     throw malformed('A control of the CRMF request is malformed (RFC 4211 section 6).');
-  if (oidName(type.bytes) === undefined)
+  if (!supportedControls.has(oidName(type.bytes)))
     throw malformed(
       'The CRMF request has a control that is not supported here (RFC 4211 section 6, RFC 5274 section 4.3).',
     );
