@@ -33,7 +33,8 @@ function keyOf(pair: { publicKey: KeyObject; privateKey: KeyObject }): Key {
   };
 }
 
-export const ecKey = () => keyOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }));
+export const ecKeyOn = (namedCurve: string) => keyOf(generateKeyPairSync('ec', { namedCurve }));
+export const ecKey = () => ecKeyOn('P-256');
 export const rsaKey = (modulusLength: number) =>
   keyOf(generateKeyPairSync('rsa', { modulusLength }));
 export const ed25519Key = () => keyOf(generateKeyPairSync('ed25519'));

@@ -1,11 +1,19 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
-import { base64Lines, certificateRequest, ecKey, type Key } from './certificate-requests.ts';
+import {
+  base64Lines,
+  certificateRequest,
+  ecKey,
+  type Key,
+  type RequestContents,
+} from './certificate-requests.ts';
 import { AnswerReader, type HttpAnswer } from './http-answer.ts';
 import { certificatesIn, decodeBase64 } from './inspect-answer.ts';
+import { type LabelName, type Labels, labels } from './labels.ts';
 import type { Credential, OperatorCommands } from './operator-commands.ts';
 import { type ClientCertificate, clientCertificate } from './self-made-certificates.ts';
+import { skip } from './skip.ts';
 
 export interface RequestOptions {
   readonly method?: string;
@@ -32,31 +40,47 @@ export interface Connection {
   readonly answers: AnswerReader;
 }
 
-const PATIENCE = 15_000;
-
-/** The server under judgement, as a client sees it. */
-export class EstServer {
+export interface Surroundings {
   readonly url: URL;
-  readonly label: string | undefined;
   /** Trust anchors as PEM; `verified` says whether they were given or merely fetched. */
   readonly roots: readonly string[];
   readonly verified: boolean;
   readonly commands: OperatorCommands;
+  readonly labels: Labels;
+}
+
+const PATIENCE = 15_000;
+
+/** The server under judgement, as a client sees it under one label. */
+export class EstServer {
+  readonly url: URL;
+  readonly roots: readonly string[];
+  readonly verified: boolean;
+  readonly commands: OperatorCommands;
+  /** The label in all paths; undefined for the paths without one. */
+  readonly pathLabel: string | undefined;
+  readonly #surroundings: Surroundings;
+  readonly #views = new Map<LabelName, EstServer>();
   #shared: Promise<EnrolledDevice> | undefined;
+  #authority: Promise<EnrolledDevice> | undefined;
   #clientMayEnroll: Promise<boolean> | undefined;
 
-  constructor(
-    url: URL,
-    roots: readonly string[],
-    verified: boolean,
-    commands: OperatorCommands,
-    label?: string,
-  ) {
-    this.url = url;
-    this.roots = roots;
-    this.verified = verified;
-    this.commands = commands;
-    this.label = label;
+  constructor(surroundings: Surroundings, pathLabel?: string) {
+    this.url = surroundings.url;
+    this.roots = surroundings.roots;
+    this.verified = surroundings.verified;
+    this.commands = surroundings.commands;
+    this.pathLabel = pathLabel;
+    this.#surroundings = surroundings;
+  }
+
+  /** The same server under the label that the caller named for this; skips the case if there is none. */
+  label(name: LabelName): EstServer {
+    const label = this.#surroundings.labels[name];
+    if (label === undefined) skip(`no --${name}-label was given: ${labels[name]}`);
+    const view = this.#views.get(name) ?? new EstServer(this.#surroundings, label);
+    this.#views.set(name, view);
+    return view;
   }
 
   get host(): string {
@@ -70,7 +94,7 @@ export class EstServer {
   /** The path of an operation; `/` at the start means the path is meant as written. */
   path(operation: string): string {
     if (operation.startsWith('/')) return operation;
-    const label = this.label === undefined ? '' : `/${this.label}`;
+    const label = this.pathLabel === undefined ? '' : `/${this.pathLabel}`;
     return `/.well-known/est${label}/${operation}`;
   }
 
@@ -156,21 +180,38 @@ export class EstServer {
     return this.fetch(operation, { body: base64Lines(request), ...options });
   }
 
-  /** A credential nobody has used yet, for a device of its own. */
-  credential(): Promise<Credential> {
-    return this.commands.credential();
-  }
-
-  async newcomer(): Promise<Applicant & { credential: Credential }> {
-    const credential = await this.credential();
+  /** Someone new who may enroll under this label, or under another. */
+  async newcomer({
+    label = this.pathLabel,
+  }: {
+    label?: string | undefined;
+  } = {}): Promise<Applicant & { credential: Credential }> {
+    const credential = await this.commands.credential(label);
     return { device: credential.device, credential };
   }
 
   /** Enrolls a new device with a fresh credential and returns what it now holds. */
-  async enrolledDevice(): Promise<EnrolledDevice> {
+  async enrolledDevice(contents?: (device: string) => RequestContents): Promise<EnrolledDevice> {
     const { device, credential } = await this.newcomer();
+    return this.#enroll(credential, contents?.(device));
+  }
+
+  /**
+   * The registration authority of this run (RFC 7030 section 3.7), with the certificate that says so; skips the case if
+   * the caller gave no way to have one.
+   */
+  authority(): Promise<EnrolledDevice> {
+    this.#authority ??= this.commands
+      .authority(this.pathLabel)
+      .then((credential) => this.#enroll(credential));
+    return this.#authority;
+  }
+
+  async #enroll(credential: Credential, contents: RequestContents = {}): Promise<EnrolledDevice> {
+    const { device } = credential;
     const key = ecKey();
-    const answer = await this.post('simpleenroll', certificateRequest(device, key), { credential });
+    const request = certificateRequest(device, key, contents);
+    const answer = await this.post('simpleenroll', request, { credential });
     if (answer.status !== 200) {
       throw new Error(
         `enrolling ${device} gave ${answer.status} ${answer.body.toString().slice(0, 200).trim()}`,

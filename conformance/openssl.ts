@@ -8,6 +8,8 @@ const PATIENCE = 15_000;
 export interface OpensslResult {
   readonly code: number | null;
   readonly output: string;
+  /** Standard output alone, for what is no text. */
+  readonly octets: Buffer;
 }
 
 /** Runs openssl with files in place of `{name}`; standard output and error come back together. */
@@ -25,14 +27,16 @@ export async function openssl(
     return await new Promise((resolve, reject) => {
       const child = spawn('openssl', expanded, { timeout: PATIENCE });
       let output = '';
+      const octets: Buffer[] = [];
       child.stdout.on('data', (chunk) => {
+        octets.push(chunk);
         output += chunk;
       });
       child.stderr.on('data', (chunk) => {
         output += chunk;
       });
       child.on('error', reject);
-      child.on('close', (code) => resolve({ code, output }));
+      child.on('close', (code) => resolve({ code, output, octets: Buffer.concat(octets) }));
       child.stdin.on('error', () => {});
       child.stdin.end(input);
     });

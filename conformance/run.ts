@@ -5,25 +5,37 @@ import { EstServer } from './est-server.ts';
 import { certificatesIn, decodeBase64 } from './inspect-answer.ts';
 import { isSelfSigned } from './inspect-certificate.ts';
 import { judge, type Outcome } from './judge.ts';
+import { type LabelName, labels } from './labels.ts';
 import { loadRequirements } from './load-requirements.ts';
 import { notTested } from './not-tested.ts';
 import { OperatorCommands } from './operator-commands.ts';
 import { pem } from './self-made-certificates.ts';
 
+const commandOptions = [
+  'credential-command',
+  'authority-command',
+  'revoke-command',
+  'approve-command',
+  'reject-command',
+  'decryption-key-command',
+] as const;
+const labelNames = Object.keys(labels) as LabelName[];
+
 const USAGE = `usage: node conformance/run.ts --url https://HOST:PORT --credential-command 'CMD'
-       [--root root.pem] [--label LABEL] [--revoke-command 'CMD {serial}']
-       [--only ID,...] [--strict] [--json]
+       [--root root.pem] [--label LABEL] [--only ID,...] [--strict] [--json]
+       ${commandOptions
+         .slice(1)
+         .map((name) => `[--${name} 'CMD']`)
+         .join('\n       ')}
+       ${labelNames.map((name) => `[--${name}-label LABEL]`).join('\n       ')}
 `;
 
 async function main(): Promise<number> {
+  const texts = ['url', 'root', 'label', 'only', ...commandOptions] as const;
   const { values } = parseArgs({
     options: {
-      url: { type: 'string' },
-      root: { type: 'string' },
-      label: { type: 'string' },
-      'credential-command': { type: 'string' },
-      'revoke-command': { type: 'string' },
-      only: { type: 'string' },
+      ...optionsOf(texts),
+      ...optionsOf(labelNames.map((name) => `${name}-label` as const)),
       strict: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
@@ -35,15 +47,30 @@ async function main(): Promise<number> {
   }
   const requirements = await loadRequirements(values.only?.split(','));
   const url = new URL(values.url);
-  const commands = new OperatorCommands(credentialCommand, values['revoke-command']);
+  const commands = new OperatorCommands({
+    credential: credentialCommand,
+    authority: values['authority-command'],
+    revoke: values['revoke-command'],
+    approve: values['approve-command'],
+    reject: values['reject-command'],
+    decryptionKey: values['decryption-key-command'],
+  });
   const given = values.root === undefined ? undefined : await readFile(values.root, 'utf8');
+  const surroundings = {
+    url,
+    commands,
+    verified: given !== undefined,
+    labels: Object.fromEntries(labelNames.map((name) => [name, values[`${name}-label`]])),
+  };
   const roots =
-    given === undefined ? await fetchRoots(url, commands, values.label) : splitPem(given);
+    given === undefined
+      ? await fetchRoots(new EstServer({ ...surroundings, roots: [] }, values.label))
+      : splitPem(given);
   // With --json, standard output is the array alone.
   const stream = values.json ? process.stderr : process.stdout;
   stream.write(announcement(url, roots, given !== undefined));
 
-  const server = new EstServer(url, roots, given !== undefined, commands, values.label);
+  const server = new EstServer({ ...surroundings, roots }, values.label);
   const outcomes = await judge(server, requirements, (outcome) => {
     if (!values.json) process.stdout.write(line(outcome));
   });
@@ -54,9 +81,14 @@ async function main(): Promise<number> {
   return outcomes.some(({ status }) => failing.includes(status)) ? 1 : 0;
 }
 
+function optionsOf<Name extends string>(names: readonly Name[]) {
+  const entries = names.map((name) => [name, { type: 'string' }] as const);
+  return Object.fromEntries(entries) as Record<Name, { type: 'string' }>;
+}
+
 /** RFC 7030 section 4.1.1: anchors fetched without verification count only once someone checked their fingerprint. */
-async function fetchRoots(url: URL, commands: OperatorCommands, label?: string): Promise<string[]> {
-  const answer = await new EstServer(url, [], false, commands, label).fetch('cacerts');
+async function fetchRoots(server: EstServer): Promise<string[]> {
+  const answer = await server.fetch('cacerts');
   if (answer.status !== 200) throw new Error(`/cacerts answered ${answer.status}`);
   const bag = certificatesIn(decodeBase64(answer.body)).map((der) => new X509Certificate(der));
   return bag.filter(isSelfSigned).map((root) => pem(root.raw));

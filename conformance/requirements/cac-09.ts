@@ -11,10 +11,10 @@ export const requirement: Requirement = {
   source: 'RFC 7030 section 3.2.2',
   title: 'The certificates of a label are those that its enrollments lead to',
   test: async (server) => {
-    if (server.label === undefined) skip('no --label was given');
+    if (server.pathLabel === undefined) skip('no --label was given');
     const { certificate } = await server.sharedDevice();
-    const answer = await server.fetch(`/.well-known/est/${server.label}/cacerts`);
-    answered(answer, 200, `GET /${server.label}/cacerts`);
+    const answer = await server.fetch(`/.well-known/est/${server.pathLabel}/cacerts`);
+    answered(answer, 200, `GET /${server.pathLabel}/cacerts`);
     const bag = certificatesIn(decodeBase64(answer.body)).map((der) => new X509Certificate(der));
     assert.ok(
       pathTo(bag.filter(isSelfSigned), certificate, bag),

@@ -9,9 +9,9 @@ export const requirement: Requirement = {
   source: 'RFC 7030 section 3.2.2',
   title: 'A label selects a service of its own',
   test: async (server) => {
-    if (server.label === undefined) skip('no --label was given');
-    const answer = await server.fetch(`/.well-known/est/${server.label}/cacerts`);
-    answered(answer, 200, `GET /${server.label}/cacerts`);
+    if (server.pathLabel === undefined) skip('no --label was given');
+    const answer = await server.fetch(`/.well-known/est/${server.pathLabel}/cacerts`);
+    answered(answer, 200, `GET /${server.pathLabel}/cacerts`);
     assert.ok(certificatesIn(decodeBase64(answer.body)).length > 0, 'the bag is empty');
   },
 };

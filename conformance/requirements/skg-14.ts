@@ -1,0 +1,24 @@
+import { randomBytes } from 'node:crypto';
+import { refused } from '../inspect-answer.ts';
+import {
+  asksWith,
+  encryptedDelivery,
+  everything,
+  identifier,
+  openEnvelope,
+  SECRET_KEY_IDENTIFIER,
+} from '../key-envelope.ts';
+import type { Requirement } from '../requirement.ts';
+
+export const requirement: Requirement = {
+  id: 'SKG-14',
+  level: 'MUST',
+  source: 'RFC 7030 section 4.4.1.1, RFC 4108 section 2.2.5',
+  title: 'DecryptKeyIdentifier selects a shared key, and one that is not known is refused',
+  test: async (server) => {
+    await openEnvelope(await encryptedDelivery(server, 'shared'));
+    const view = server.label('encrypted-keys');
+    const unknown = identifier(SECRET_KEY_IDENTIFIER, randomBytes(8));
+    refused(await asksWith(view, unknown, everything()), '4xx', 'an identifier nobody registered');
+  },
+};
