@@ -111,10 +111,11 @@ function contentRequirements(
   settings: Pick<RequestSettings, 'requestParts'>,
   profile: Profile,
 ): Requirement<RequestContent>[] {
+  // A key that only encrypts has no purposes to ask for.
+  const applies = (part: RequestPart) =>
+    part !== 'extKeyUsage' || profile.extendedKeyUsage.length > 0;
   return requestParts
-    .filter((part) => settings.requestParts.includes(part))
-    // A key that only encrypts has no purposes to ask for.
-    .filter((part) => part !== 'extKeyUsage' || profile.extendedKeyUsage.length > 0)
+    .filter((part) => settings.requestParts.includes(part) && applies(part))
     .map((part) => partRequirements[part](profile));
 }
 
