@@ -1,12 +1,12 @@
 /**
- * Writes docs/configuration.md from the schema in server/config.ts. With --check it writes nothing and fails when the
+ * Writes docs/configuration.md from the schema in server/config-schema.ts. With --check it writes nothing and fails when the
  * page is not what the schema says.
  */
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { configSchema } from '../server/config.ts';
+import { configSchema } from '../server/config-schema.ts';
 
 interface Schema {
   readonly type?: string;
@@ -26,7 +26,7 @@ with its path; a server with a problem in it does not start. Unknown keys are er
 directory. Durations are a number and \`s\`, \`m\`, \`h\` or \`d\`. Secrets are only ever referred to. Tenants, groups,
 devices and endpoints are data, not configuration: see \`bestow tenant --help\` and \`bestow device --help\`.
 
-This page is made from the schema in \`server/config.ts\` by \`npm run docs\`.
+This page is made from the schema in \`server/config-schema.ts\` by \`npm run docs\`.
 `;
 
 function rowsOf(schema: Schema, path: string): string[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkTokenConfig, tokenDefaults, tokenLimits } from '../hsm/token-config.ts';
-import { configSchema } from './config.ts';
+import { configSchema } from './config-schema.ts';
 
 test('the limits of a token are the same in the configuration and where it is opened', () => {
   const { hsm } = configSchema.shape;

@@ -1,0 +1,208 @@
+/**
+ * What may stand in `bestow.yaml`, with defaults and explanations; docs/configuration.md is made from this.
+ */
+
+import { z } from 'zod';
+import { endpointCarriers } from '../ca/certificate-profile.ts';
+import { defaultEndpointArc } from '../ca/extensions/upstream-endpoints.ts';
+import { tokenLimits } from '../hsm/token-config.ts';
+
+const duration = z
+  .string()
+  .refine((text) => /^\d{1,6}[smhd]$/.test(text), 'must be a number and s, m, h or d, such as 90d');
+const secret = z
+  .union([z.strictObject({ file: z.string() }), z.strictObject({ env: z.string() })])
+  .describe('`{ file: PATH }` (mode 0600) or `{ env: NAME }`.');
+export const listenSyntax = /^(\[[0-9a-fA-F:.]+\]|[^:\s[\]]*):\d{1,5}$/;
+/** http, since who fetches status by https needs the status of that certificate first; and no slash at the end. */
+const statusUrlSyntax = /^http:\/\/[a-z0-9.\-[\]:]+(\/[a-z0-9\-._~]+)*$/i;
+const milliseconds = z.int().min(100).max(600_000);
+const within = ([low, high]: readonly [number, number]) => z.int().min(low).max(high).optional();
+
+export const configSchema = z.strictObject({
+  est: z.strictObject({
+    listen: z
+      .string()
+      .regex(listenSyntax, 'must be HOST:PORT, such as 127.0.0.1:8443')
+      .describe(
+        'Address of the EST listener, `HOST:PORT`; port 0 picks a free one, an empty host means all.',
+      ),
+    workers: z
+      .union([z.literal('auto'), z.int().min(1).max(256)])
+      .default('auto')
+      .describe('Processes that serve EST; `auto` means one for each processor.'),
+    limits: z
+      .strictObject({
+        connections: z.int().min(1).default(2000).describe('Connections at once, for each worker.'),
+        handshakeTimeout: milliseconds
+          .default(10_000)
+          .describe('Milliseconds for the TLS handshake.'),
+        headersTimeout: milliseconds
+          .default(10_000)
+          .describe('Milliseconds for the head of a request.'),
+        requestTimeout: milliseconds.default(30_000).describe('Milliseconds for a whole request.'),
+        keepAliveTimeout: milliseconds
+          .default(15_000)
+          .describe('Milliseconds a connection may idle.'),
+      })
+      .prefault({}),
+    failures: z
+      .strictObject({
+        perCredentialAndSource: z
+          .int()
+          .min(1)
+          .default(5)
+          .describe('Failures of one user name from one source.'),
+        perCredential: z
+          .int()
+          .min(1)
+          .default(100)
+          .describe('Failures of one user name from anywhere.'),
+        perSource: z
+          .int()
+          .min(1)
+          .default(100)
+          .describe('Failures from one address, or one IPv6 /64.'),
+        window: duration.default('15m').describe('Time after which failures are forgotten.'),
+      })
+      .prefault({})
+      .describe('Failed authentications after which a credential or source has to wait.'),
+    waiting: z
+      .strictObject({
+        retryAfter: duration
+          .default('60s')
+          .describe('When a device whose request waits for approval is told to ask again.'),
+        validity: duration
+          .default('7d')
+          .describe('How long such a request, and what was decided about it, is remembered.'),
+      })
+      .prefault({})
+      .describe('Requests that wait for a person (`bestow pending`).'),
+  }),
+  hsm: z
+    .strictObject({
+      module: z.string().describe('Path of the PKCS#11 library.'),
+      token: z.string().describe('Label of the token.'),
+      key: z.string().default('issuing').describe('CKA_LABEL of the issuing CA key.'),
+      cmcKey: z
+        .string()
+        .default('cmc')
+        .describe('CKA_LABEL of the key that signs CMC answers and packages of generated keys.'),
+      ocspKey: z.string().default('ocsp').describe('CKA_LABEL of the key that signs OCSP answers.'),
+      pin: secret.describe('The user PIN: `{ file: PATH }` (mode 0600) or `{ env: NAME }`.'),
+      environment: z
+        .record(z.string(), z.string())
+        .optional()
+        .describe('Variables the library reads, such as SOFTHSM2_CONF.'),
+      deadline: within(tokenLimits.deadline).describe(
+        'Milliseconds one signature may take, 60000 at most; default 5000.',
+      ),
+      sessions: within(tokenLimits.sessions).describe(
+        'PKCS#11 sessions kept open for each key; default 4.',
+      ),
+      probeInterval: within(tokenLimits.probeInterval).describe(
+        'Milliseconds between test signatures; default 5000.',
+      ),
+    })
+    .refine(({ key, cmcKey }) => key !== cmcKey, {
+      path: ['cmcKey'],
+      message: 'must not be the key that signs certificates (hsm.key)',
+    })
+    .refine(({ key, cmcKey, ocspKey }) => ocspKey !== key && ocspKey !== cmcKey, {
+      path: ['ocspKey'],
+      message: 'must be a key of its own, neither hsm.key nor hsm.cmcKey',
+    }),
+  storage: z
+    .strictObject({
+      sqlite: z.string().default('bestow.db').describe('Path of the SQLite database.'),
+      busyTimeout: milliseconds
+        .default(5000)
+        .describe("Milliseconds to wait for another process's lock."),
+    })
+    .prefault({}),
+  oneTimePasswords: z
+    .strictObject({
+      pepper: secret
+        .prefault({ file: 'secrets/one-time-password-pepper' })
+        .describe('The key one-time passwords are hashed under, kept apart from the database.'),
+    })
+    .prefault({})
+    .describe('The key one-time passwords are hashed under, kept apart from the database.'),
+  profiles: z
+    .strictObject({
+      device: z
+        .strictObject({
+          validity: duration.default('90d').describe('How long device certificates are valid.'),
+          endpoints: z
+            .enum(endpointCarriers)
+            .default('extension')
+            .describe(
+              'Where the upstream endpoints stand: `extension`, `extension-and-sia` or `none`.',
+            ),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  crl: z
+    .strictObject({
+      validity: duration
+        .default('7d')
+        .describe(
+          'From thisUpdate to nextUpdate of a CRL; a new one is made after half of it, and after each revocation.',
+        ),
+    })
+    .prefault({}),
+  status: z
+    .strictObject({
+      listen: z
+        .string()
+        .regex(listenSyntax, 'must be HOST:PORT, such as :80')
+        .describe(
+          'Address of the listener for CRL, CA certificates and OCSP, plain HTTP; without the `status` stanza there is none.',
+        ),
+      url: z
+        .string()
+        .max(200)
+        .refine(
+          (url) => statusUrlSyntax.test(url) && URL.canParse(url),
+          'must be an http address without a slash at its end, such as http://pki.example',
+        )
+        .describe(
+          'Where relying parties reach it, such as `http://pki.example`: certificates issued from then on say so.',
+        ),
+    })
+    .optional(),
+  ocsp: z
+    .strictObject({
+      validity: duration
+        .default('1h')
+        .describe(
+          'From thisUpdate to nextUpdate of an OCSP answer: as long may others keep one; a new question gets the status of the moment.',
+        ),
+    })
+    .prefault({}),
+  endpointArc: z
+    .string()
+    .regex(
+      /^([01]\.[1-3]?\d|2\.(0|[1-9]\d*))(\.(0|[1-9]\d*))+$/,
+      'must be a dotted object identifier',
+    )
+    .default(defaultEndpointArc)
+    .describe('Arc of the endpoint extension (`.1`) and access method (`.2`).'),
+  serialPrefix: z
+    .int()
+    .min(1)
+    .max(127)
+    .default(1)
+    .describe(
+      'First octet of serial numbers; another one for each node that issues under the same CA.',
+    ),
+  log: z
+    .strictObject({
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('Least severity that is logged.'),
+    })
+    .prefault({}),
+});
