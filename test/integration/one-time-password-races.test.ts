@@ -10,13 +10,18 @@ import { certificateOf, type EstAnswer, makeKey, post } from '../support/est-cli
 const clients = 50;
 const requests = Array.from({ length: clients }, () => makeKey().request('/'));
 
-for (const workers of [1, 2]) {
+async function start(workers: number) {
   const server = await BestowServer.start({
     configure: ({ est = {} }) => Object.assign(est, { workers }),
   });
-  after(() => server[Symbol.asyncDispose]());
-  const passwords = await server.passwords(['contested', 'repeated']);
+  return { workers, server, passwords: await server.passwords(['contested', 'repeated']) };
+}
 
+// All are there before the first test is: what is awaited between two tests lets the hooks after the tests run.
+const started = [await start(1), await start(2)];
+after(() => Promise.all(started.map(({ server }) => server[Symbol.asyncDispose]())));
+
+for (const { workers, server, passwords } of started) {
   /** All at once. */
   const race = (device: keyof typeof passwords, each: readonly Buffer[]): Promise<EstAnswer[]> => {
     const credentials = { user: device, password: passwords[device] };
