@@ -2,7 +2,7 @@
  * What every listener asks of a request before it looks at what it says.
  */
 
-import type { Request, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { Refusal } from '../ca/refusal.ts';
 import { refuse } from './est/refusals.ts';
 
@@ -23,6 +23,15 @@ export function requireMediaType(request: Request, expected: string): void {
   if (given.trim().toLowerCase() !== expected)
     throw refuse('unsupported-media-type', `The Content-Type must be ${expected}.`);
 }
+
+/**
+ * Ends the connection after a request that asks for another protocol: node does not skip all of a large body of it that
+ * nobody reads, and the next request would wait behind.
+ */
+export const endIfUpgrade: RequestHandler = ({ headers }, response, next) => {
+  if (headers.upgrade !== undefined) response.setHeader('Connection', 'close');
+  next();
+};
 
 /**
  * Makes a reader of bodies into `request.body`. One that is too large is refused before it is read, or as soon as it shows.

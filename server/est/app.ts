@@ -1,6 +1,7 @@
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
+import { endIfUpgrade } from '../read-request.ts';
 import { logRequests } from '../request-log.ts';
 import { challengesFor } from './challenges.ts';
 import type { EstParts } from './exchange.ts';
@@ -15,6 +16,7 @@ export function estApp(parts: EstParts, logger: Logger): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(logRequests(logger));
+  app.use(endIfUpgrade);
   app.use(
     // The headers that mean something for a protocol without pages: libest reads sixteen headers at most.
     helmet({

@@ -5,7 +5,7 @@
 
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import { answerFor, refuse } from '../est/refusals.ts';
-import { requireMethod } from '../read-request.ts';
+import { endIfUpgrade, requireMethod } from '../read-request.ts';
 import { logRequests } from '../request-log.ts';
 import { distributeCaCertificate } from './ca-certificate.ts';
 import { distributeCrl } from './crl.ts';
@@ -27,6 +27,7 @@ export function statusApp(parts: StatusParts): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(logRequests(parts.logger));
+  app.use(endIfUpgrade);
   app.use(async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff');
     const operation = operationAt(request.path);

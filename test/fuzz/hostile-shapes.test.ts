@@ -132,6 +132,15 @@ test('what is too large is refused before it is read', async () => {
   assert.equal(status, 413);
 });
 
+test('a connection ends after a request that asks for another protocol', async () => {
+  const { type } = operations.simpleenroll;
+  const upgrade = 'Connection: keep-alive, upgrade\r\nUpgrade: h2c\r\nContent-Length: 60000';
+  const head = headOf('csrattrs', type, upgrade);
+  const { status, headers } = await connections.exchange(head, Buffer.alloc(60_000, 'A'), 'POST');
+  assert.equal(status, 405);
+  assert.equal(headers.get('connection'), 'close');
+});
+
 test('a parser that is given 500,000 elements refuses them in little time', async () => {
   const many = crowded(500_000);
   for (const read of [parseCertificateRequest, readSignedData, readPkiData]) {
