@@ -13,7 +13,7 @@ import { eventually } from '../support/eventually.ts';
 import { attribute, commonName, forgeRequest, keyPairs, text } from '../support/forged-request.ts';
 import { basic, exactHeader, RawTls } from '../support/raw-tls.ts';
 
-const timeout = 30_000;
+const timeout = 120_000;
 const server = await BestowServer.start();
 after(() => server[Symbol.asyncDispose]());
 for (const linking of ['off', 'required'])
