@@ -9,7 +9,7 @@ import { backdateSeconds, type Profile } from './certificate-profile.ts';
 import { digestOf } from './certificate-request.ts';
 import { checkCertificate } from './check-certificate.ts';
 import { ClockGuard } from './clock-guard.ts';
-import { CertificateComposer, type Validity } from './compose-certificate.ts';
+import { CertificateComposer, type StatusUrls, type Validity } from './compose-certificate.ts';
 import { encode, readDer, sameBytes, tags } from './der.ts';
 import { failpoint } from './failpoint.ts';
 import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance-ledger.ts';
@@ -35,6 +35,7 @@ export interface CertificateAuthorityParts {
   readonly ledger: IssuanceLedger;
   /** First octet of every serial number, 1 to 127. */
   readonly serialPrefix: number;
+  readonly statusUrls?: StatusUrls;
   readonly clock?: () => Date;
 }
 
@@ -43,6 +44,7 @@ export class CertificateAuthority {
   readonly #signer: Signer;
   readonly #ledger: IssuanceLedger;
   readonly #serialPrefix: number;
+  readonly #statusUrls: StatusUrls | undefined;
   readonly #clock: () => Date;
   readonly #clockGuard: ClockGuard;
   readonly #composers = new Map<Profile, CertificateComposer>();
@@ -55,6 +57,7 @@ export class CertificateAuthority {
     this.#signer = parts.signer;
     this.#ledger = parts.ledger;
     this.#serialPrefix = parts.serialPrefix;
+    this.#statusUrls = parts.statusUrls;
     this.#clock = parts.clock ?? (() => new Date());
     this.#clockGuard = new ClockGuard(parts.issuer, parts.ledger);
   }
@@ -158,6 +161,7 @@ export class CertificateAuthority {
         subject: this.issuer.subject,
         keyIdentifier: this.issuer.keyIdentifier,
         algorithm: this.#signer.algorithm,
+        ...(this.#statusUrls ? { statusUrls: this.#statusUrls } : {}),
       });
       this.#composers.set(profile, composer);
     }

@@ -26,21 +26,15 @@ export interface Profile {
   readonly endpoints: EndpointCarrier;
   /** The dotted arc of the endpoint extension. */
   readonly endpointArc: string;
-  /** Where certificates say that their status is to be had; they say nothing of it when left out. */
-  readonly statusUrls?: StatusUrls;
+  /** Which of the issuer's status URLs certificates carry, where the issuer has them. */
+  readonly statusPointers: readonly StatusPointer[];
   /** Whether relying parties are told not to ask for the status of the certificate itself (RFC 6960 section 4.2.2.2.1). */
   readonly ocspNoCheck?: true;
 }
 
-/** Absolute http URIs: to fetch one by https would take a certificate whose status has to be asked for. */
-export interface StatusUrls {
-  /** The CRL of the issuer, DER. */
-  readonly crl: string;
-  /** The issuer's certificate, DER. */
-  readonly issuer: string;
-  /** The OCSP responder, where there is one. */
-  readonly ocsp?: string;
-}
+/** What a certificate can say of its status: cRLDistributionPoints, and both access methods of authorityInfoAccess. */
+export const statusPointers = ['crl', 'issuer', 'ocsp'] as const;
+export type StatusPointer = (typeof statusPointers)[number];
 
 /** notBefore lies this far back, for devices whose clock is slow. */
 export const backdateSeconds = 300;
@@ -67,6 +61,7 @@ export function deviceProfile(config: ProfileConfig, endpointArc = defaultEndpoi
     extendedKeyUsage: ['clientAuth'],
     endpoints: config.endpoints,
     endpointArc,
+    statusPointers,
   };
 }
 
@@ -80,23 +75,21 @@ export function registrationAuthorityProfile(config: ProfileConfig): Profile {
     validitySeconds: parseDuration(config.validity),
     keyUsage: ['digitalSignature'],
     extendedKeyUsage: ['clientAuth', 'cmcRA'],
+    statusPointers,
     ...noEndpoints,
   };
 }
 
-/** The same profile, whose certificates say where their status is to be had. */
-export function withStatusUrls(profile: Profile, statusUrls: StatusUrls | undefined): Profile {
-  return statusUrls ? { ...profile, statusUrls } : profile;
-}
-
 const noEndpoints = { endpoints: 'none', endpointArc: defaultEndpointArc } as const;
+/** For the CA's own certificates: who takes one for good fetches no status of it. */
+const own = { ...noEndpoints, statusPointers: [] } as const;
 
 export const tlsServerProfile: Profile = {
   name: 'tls-server',
   validitySeconds: 397 * day,
   keyUsage: ['digitalSignature'],
   extendedKeyUsage: ['serverAuth'],
-  ...noEndpoints,
+  ...own,
 };
 
 /** For the key that signs CMC answers and packages of generated keys, and no certificates (RFC 6402 section 2.10). */
@@ -105,7 +98,7 @@ export const cmcResponderProfile: Profile = {
   validitySeconds: 10 * 365 * day,
   keyUsage: ['digitalSignature'],
   extendedKeyUsage: ['cmcCA'],
-  ...noEndpoints,
+  ...own,
 };
 
 /** For the key that signs OCSP answers. Nobody asks for its status (RFC 6960 section 4.2.2.2.1), so it lives for a year. */
@@ -115,7 +108,7 @@ export const ocspResponderProfile: Profile = {
   keyUsage: ['digitalSignature'],
   extendedKeyUsage: ['OCSPSigning'],
   ocspNoCheck: true,
-  ...noEndpoints,
+  ...own,
 };
 
 export const rootCaProfile: Profile = {
@@ -124,7 +117,7 @@ export const rootCaProfile: Profile = {
   keyUsage: ['keyCertSign', 'cRLSign'],
   extendedKeyUsage: [],
   ca: {},
-  ...noEndpoints,
+  ...own,
 };
 
 export const issuingCaProfile: Profile = {
@@ -133,5 +126,5 @@ export const issuingCaProfile: Profile = {
   keyUsage: ['keyCertSign', 'cRLSign'],
   extendedKeyUsage: [],
   ca: { pathLength: 0 },
-  ...noEndpoints,
+  ...own,
 };

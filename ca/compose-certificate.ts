@@ -6,7 +6,7 @@
 
 import { keyIdentifierOf } from './certificate.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
-import type { Profile } from './certificate-profile.ts';
+import type { Profile, StatusPointer } from './certificate-profile.ts';
 import { encode, encodeTime, tags } from './der.ts';
 import { authorityInformationAccess } from './extensions/authority-information-access.ts';
 import { caConstraints, endEntityConstraints } from './extensions/basic-constraints.ts';
@@ -28,6 +28,18 @@ export interface IssuerStatement {
   /** subjectKeyIdentifier of the CA certificate; absent when a root signs itself. */
   readonly keyIdentifier?: Uint8Array;
   readonly algorithm: CaSignatureAlgorithm;
+  /** Where the status of its certificates is to be had; absent where that is nowhere. */
+  readonly statusUrls?: StatusUrls;
+}
+
+/** Absolute http URIs: to fetch one by https would take a certificate whose status has to be asked for. */
+export interface StatusUrls {
+  /** The CRL of the issuer, DER. */
+  readonly crl: string;
+  /** The issuer's certificate, DER. */
+  readonly issuer: string;
+  /** The OCSP responder, where there is one. */
+  readonly ocsp?: string;
 }
 
 export interface Validity {
@@ -74,15 +86,13 @@ export class CertificateComposer {
     this.#profile = profile;
     this.#issuer = issuer;
     this.#algorithm = signatureAlgorithmIdentifier(issuer.algorithm);
-    const { ca, extendedKeyUsage: purposes, statusUrls } = profile;
+    const { ca, extendedKeyUsage: purposes } = profile;
     this.#constantExtensions = Buffer.concat([
       ca ? caConstraints(ca.pathLength) : endEntityConstraints(),
       keyUsage(profile.keyUsage),
       ...(purposes.length > 0 ? [extendedKeyUsage(purposes)] : []),
       ...(issuer.keyIdentifier ? [authorityKeyIdentifier(issuer.keyIdentifier)] : []),
-      ...(statusUrls
-        ? [crlDistributionPoints([statusUrls.crl]), authorityInformationAccess(statusUrls)]
-        : []),
+      ...statusExtensions(profile.statusPointers, issuer.statusUrls),
       ...(profile.ocspNoCheck ? [ocspNoCheck()] : []),
     ]);
   }
@@ -135,4 +145,18 @@ export class CertificateComposer {
     }
     return encoded;
   }
+}
+
+function statusExtensions(
+  pointers: readonly StatusPointer[],
+  urls: StatusUrls | undefined,
+): Uint8Array[] {
+  if (!urls) return [];
+  const said = <P extends StatusPointer>(pointer: P) =>
+    pointers.includes(pointer) && urls[pointer] !== undefined ? { [pointer]: urls[pointer] } : {};
+  const access = { ...said('ocsp'), ...said('issuer') };
+  return [
+    ...(pointers.includes('crl') ? [crlDistributionPoints([urls.crl])] : []),
+    ...(Object.keys(access).length > 0 ? [authorityInformationAccess(access)] : []),
+  ];
 }

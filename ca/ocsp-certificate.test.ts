@@ -10,8 +10,9 @@ import {
   cmcResponderProfile,
   ocspResponderProfile,
   type Profile,
-  withStatusUrls,
+  statusPointers,
 } from './certificate-profile.ts';
+import type { StatusUrls } from './compose-certificate.ts';
 import { readOcspCertificate } from './ocsp-certificate.ts';
 
 const ca = await makeSoftwareCa();
@@ -19,9 +20,20 @@ const ca = await makeSoftwareCa();
 const impostor = await makeSoftwareCa();
 const { ocspNoCheck: _, ...withoutNoCheck } = ocspResponderProfile;
 
-async function issue(profile: Profile, { issuing, signer } = ca, publicKey = makePublicKey()) {
+async function issue(
+  profile: Profile,
+  { issuing, signer } = ca,
+  publicKey = makePublicKey(),
+  statusUrls?: StatusUrls,
+) {
   const ledger = memoryLedger();
-  const authority = new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix: 1 });
+  const authority = new CertificateAuthority({
+    issuer: issuing,
+    signer,
+    ledger,
+    serialPrefix: 1,
+    ...(statusUrls ? { statusUrls } : {}),
+  });
   return (await authority.issue(makePlan({ profile, publicKey, endpoints: [] }))).certificate;
 }
 
@@ -57,29 +69,36 @@ test('the linter refuses nocheck in a certificate for anything else, and beside 
   const urls = { crl: 'http://pki.example/a.crl', issuer: 'http://pki.example/a.cer' };
   const contradictions = [
     { ...cmcResponderProfile, ocspNoCheck: true } as const,
-    withStatusUrls(ocspResponderProfile, urls),
+    { ...ocspResponderProfile, statusPointers },
   ];
   for (const profile of contradictions)
-    await assert.rejects(issue(profile), { name: 'LintFindings', message: /OCSP-10|nocheck/ });
+    await assert.rejects(issue(profile, ca, makePublicKey(), urls), {
+      name: 'LintFindings',
+      message: /OCSP-10|nocheck/,
+    });
 });
 
 test('certificates say where their status is, where the profile does', async () => {
-  const plain = { ...withoutNoCheck, extendedKeyUsage: ['clientAuth'] } as const;
+  const plain = { ...withoutNoCheck, statusPointers, extendedKeyUsage: ['clientAuth'] } as const;
+  const under = (urls?: StatusUrls, profile: Profile = plain) =>
+    issue(profile, ca, makePublicKey(), urls);
   const urls = {
     crl: 'http://pki.example/crl/issuing.crl',
     issuer: 'http://pki.example/issuing.cer',
   };
   const ocsp = 'http://pki.example/ocsp';
-  const der = await issue(withStatusUrls(plain, { ...urls, ocsp }));
+  const der = await under({ ...urls, ocsp });
   const access = new X509Certificate(der).infoAccess;
   assert.equal(access, `OCSP - URI:${ocsp}\nCA Issuers - URI:${urls.issuer}`);
   assert.match(
     print(der, 'crlDistributionPoints'),
     /^X509v3 CRL Distribution Points: *\n +Full Name:\n +URI:http:\/\/pki\.example\/crl\/issuing\.crl\n$/,
   );
-  const withoutOcsp = new X509Certificate(await issue(withStatusUrls(plain, urls)));
+  const withoutOcsp = new X509Certificate(await under(urls));
   assert.doesNotMatch(withoutOcsp.infoAccess ?? '', /OCSP/);
-  const silent = await issue(withStatusUrls(plain, undefined));
-  assert.equal(new X509Certificate(silent).infoAccess, undefined);
-  assert.doesNotMatch(print(silent, 'crlDistributionPoints'), /URI/);
+  const silentOnes = [await under(), await under(urls, { ...plain, statusPointers: [] })];
+  for (const silent of silentOnes) {
+    assert.equal(new X509Certificate(silent).infoAccess, undefined);
+    assert.doesNotMatch(print(silent, 'crlDistributionPoints'), /URI/);
+  }
 });

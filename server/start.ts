@@ -7,11 +7,7 @@ import type { AddressInfo, Server } from 'node:net';
 import type { Logger } from 'pino';
 import type { CaCertificate, CaChain } from '../ca/ca-chain.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
-import {
-  deviceProfile,
-  registrationAuthorityProfile,
-  withStatusUrls,
-} from '../ca/certificate-profile.ts';
+import { deviceProfile, registrationAuthorityProfile } from '../ca/certificate-profile.ts';
 import { ClientCertificateValidator } from '../ca/client-certificate.ts';
 import { CrlPublisher } from '../ca/crl-publisher.ts';
 import type { DelegatedCertificate } from '../ca/delegated-certificate.ts';
@@ -165,14 +161,17 @@ function composeEst(parts: Parts): EstParts {
   const statusUrls = statusUrlsOf(config.status, { ocsp: token.ocsp !== undefined });
   const validator = new ClientCertificateValidator([chain.issuing]);
   return {
-    authority: new CertificateAuthority({ issuer: chain.issuing, signer, ledger, serialPrefix }),
+    authority: new CertificateAuthority({
+      issuer: chain.issuing,
+      signer,
+      ledger,
+      serialPrefix,
+      ...(statusUrls ? { statusUrls } : {}),
+    }),
     chain,
     profiles: {
-      device: withStatusUrls(deviceProfile(config.profiles.device, config.endpointArc), statusUrls),
-      'registration-authority': withStatusUrls(
-        registrationAuthorityProfile(config.profiles.device),
-        statusUrls,
-      ),
+      device: deviceProfile(config.profiles.device, config.endpointArc),
+      'registration-authority': registrationAuthorityProfile(config.profiles.device),
     },
     ledger,
     crls: new CrlPublisher({

@@ -1,5 +1,5 @@
 import { AccessDescription, GeneralName, InfoAccess } from 'pkijs';
-import type { StatusUrls } from '../certificate-profile.ts';
+import type { StatusUrls } from '../compose-certificate.ts';
 import { dotted, oid } from '../object-identifiers.ts';
 import { encodeExtension } from './extension.ts';
 
@@ -7,11 +7,11 @@ import { encodeExtension } from './extension.ts';
 export function authorityInformationAccess({
   ocsp,
   issuer,
-}: Pick<StatusUrls, 'ocsp' | 'issuer'>): Uint8Array {
+}: Partial<Pick<StatusUrls, 'ocsp' | 'issuer'>>): Uint8Array {
   const value = new InfoAccess({
     accessDescriptions: [
       ...(ocsp === undefined ? [] : [describe('id-ad-ocsp', ocsp)]),
-      describe('id-ad-caIssuers', issuer),
+      ...(issuer === undefined ? [] : [describe('id-ad-caIssuers', issuer)]),
     ],
   });
   return encodeExtension(oid.authorityInfoAccess, new Uint8Array(value.toSchema().toBER()));

@@ -1,4 +1,4 @@
-import type { StatusUrls } from '../../ca/certificate-profile.ts';
+import type { StatusUrls } from '../../ca/compose-certificate.ts';
 
 /** What is where on the status listener. */
 export const statusPaths = {
