@@ -2,6 +2,7 @@
 
 import { deviceProfile } from '../ca/certificate-profile.ts';
 import { digestOf, parseCertificateRequest } from '../ca/certificate-request.ts';
+import { readCertificationAuthority, requireActive } from '../ca/certification-authority.ts';
 import { checkCertificate } from '../ca/check-certificate.ts';
 import { CertificateComposer } from '../ca/compose-certificate.ts';
 import { makeSerialNumber } from '../ca/serial-number.ts';
@@ -10,9 +11,8 @@ import type { Caller } from '../enrollment/authenticator.ts';
 import { decideEnrollment } from '../enrollment/policy.ts';
 import { connectSigner } from '../hsm/signer-connection.ts';
 import { superviseSigner } from '../hsm/signer-supervisor.ts';
-import { caKeyOf } from '../server/ca-key.ts';
 import { loadConfig } from '../server/config.ts';
-import { dataPaths, loadCaChain } from '../server/data-directory.ts';
+import { dataPaths } from '../server/data-directory.ts';
 import { certsOnly, encodeBody } from '../server/est/messages.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import { makeRequest } from './prepare.ts';
@@ -38,16 +38,20 @@ class Stopwatch {
 
 export async function measureStages(data: string, say: (text: string) => void): Promise<void> {
   const config = loadConfig(data);
-  const { issuing } = loadCaChain(data);
   const stores = await openStoresInThread(config.storage, config.est.failures, (error) => {
     throw error;
   });
-  const supervisor = await superviseSigner(config.hsm, {
-    keys: [{ label: config.hsm.key, certificate: dataPaths(data).issuing, ...caKeyOf(issuing) }],
-    pinRefused: dataPaths(data).pinRefused,
+  const key = requireActive(readCertificationAuthority(await stores.caState.load()));
+  const { issuing } = key.chain;
+  const token = config.tokens[key.token];
+  if (!token) throw new Error(`There is no token ${key.token}.`);
+  const { label, publicKey, algorithm } = key;
+  const supervisor = await superviseSigner(token, {
+    keys: [{ label, publicKey, algorithm, certificate: dataPaths(data).issuing }],
+    pinRefused: dataPaths(data).pinRefused(key.token),
     log: () => undefined,
   });
-  const signer = connectSigner({ socketPath: supervisor.socketPath, ...caKeyOf(issuing) });
+  const signer = connectSigner({ socketPath: supervisor.socketPath, publicKey, algorithm });
   const profile = deviceProfile(config.profiles.device, config.endpointArc);
   const composer = new CertificateComposer(profile, { ...issuing, algorithm: signer.algorithm });
   await stores.devices.add(

@@ -67,7 +67,7 @@ for (const algorithm of algorithms)
     });
 
     test('its chain is a chain', () => {
-      const chain = readCaChain({ root: ca.root.der, issuing: ca.issuing.der });
+      const chain = readCaChain({ issuing: ca.issuing.der, above: [ca.root.der] });
       assert.equal(chain.issuing.id, ca.issuing.id);
       for (const der of [ca.root.der, ca.issuing.der])
         assert.deepEqual(algorithmsOf(der), [expected[algorithm], expected[algorithm]]);
@@ -75,7 +75,7 @@ for (const algorithm of algorithms)
 
     test('a chain with one bit changed is none', () => {
       const issuing = flipped(ca.issuing.der, ca.issuing.der.length - 40);
-      assert.throws(() => readCaChain({ root: ca.root.der, issuing }));
+      assert.throws(() => readCaChain({ issuing, above: [ca.root.der] }));
     });
 
     test('a device’s certificate says so twice, and verifies', () => {
@@ -88,7 +88,7 @@ for (const algorithm of algorithms)
     });
 
     test('and authenticates its device', () => {
-      const validator = new ClientCertificateValidator([ca.issuing]);
+      const validator = new ClientCertificateValidator({ certificates: [ca.issuing] });
       assert.equal(validator.validate(certificate, new Date()).valid, true);
       const forged = flipped(certificate, certificate.length - 40);
       assert.equal(validator.validate(forged, new Date()).valid, false);

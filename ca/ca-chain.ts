@@ -15,8 +15,12 @@ export interface CaCertificate extends Certificate {
   readonly id: string;
 }
 
+/** From the certificate of an issuing CA to its trust anchor. */
 export interface CaChain {
   readonly issuing: CaCertificate;
+  /** Between the two, from below; empty where the root itself certified the issuing CA. */
+  readonly intermediates: readonly CaCertificate[];
+  /** Self-signed. */
   readonly root: CaCertificate;
 }
 
@@ -38,13 +42,47 @@ export function readCaCertificate(der: Uint8Array): CaCertificate {
   };
 }
 
-/** Reads root and issuing certificate and checks that one signed the other. @throws Error with a sentence */
-export function readCaChain(files: { root: Uint8Array; issuing: Uint8Array }): CaChain {
-  const root = readCaCertificate(files.root);
-  const issuing = readCaCertificate(files.issuing);
-  if (!sameBytes(root.subject, root.issuer) || !root.x509.verify(root.x509.publicKey))
+/** More CAs one above the other than this are a mistake. */
+const mostAbove = 8;
+
+/**
+ * Reads the certificates of an issuing CA and of those above it, and checks that each signed the one before.
+ * @param certificates DER: the CA above the issuing one first, the root last
+ * @throws Error with a sentence
+ */
+export function readCaChain(certificates: {
+  readonly issuing: Uint8Array;
+  readonly above: readonly Uint8Array[];
+}): CaChain {
+  const issuing = readCaCertificate(certificates.issuing);
+  if (certificates.above.length > mostAbove)
+    throw new Error(`There are more than ${mostAbove} CAs above the issuing one.`);
+  const above = certificates.above.map(readCaCertificate);
+  const root = above.at(-1);
+  if (!root || !sameBytes(root.subject, root.issuer) || !root.x509.verify(root.x509.publicKey))
     throw new Error('The root certificate is not self-signed.');
-  if (!issuing.x509.checkIssued(root.x509) || !issuing.x509.verify(root.x509.publicKey))
-    throw new Error('The issuing certificate was not signed by the root.');
-  return { root, issuing };
+  [issuing, ...above.slice(0, -1)].forEach((subject, depth) => {
+    const issuer = above[depth];
+    if (issuer) requireSignedBy(subject, issuer, depth);
+  });
+  return { issuing, intermediates: above.slice(0, -1), root };
+}
+
+/** @param depth how many CA certificates follow the subject's on the path to a device */
+function requireSignedBy(subject: CaCertificate, issuer: CaCertificate, depth: number): void {
+  const names = [subject, issuer].map(({ x509 }) => x509.subject.replaceAll('\n', ', '));
+  if (!subject.x509.checkIssued(issuer.x509) || !subject.x509.verify(issuer.x509.publicKey))
+    throw new Error(`The certificate of ${names[0]} was not signed by ${names[1]}.`);
+  const pathLength = pathLengthOf(issuer);
+  if (pathLength !== undefined && pathLength < depth + 1)
+    throw new Error(
+      `The certificate of ${names[1]} allows ${pathLength} CA certificates to follow its own (pathLenConstraint), and there are ${depth + 1}.`,
+    );
+}
+
+/** pathLenConstraint (RFC 5280 section 4.2.1.9). */
+function pathLengthOf(certificate: CaCertificate): number | undefined {
+  const constraints = extensionOf(certificate, 'basicConstraints');
+  const length = constraints && readDer(constraints.value).children[1];
+  return length && Number.parseInt(Buffer.from(length.content).toString('hex'), 16);
 }

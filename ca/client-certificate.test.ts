@@ -19,7 +19,7 @@ let ca: SoftwareCa;
 let validator: ClientCertificateValidator;
 before(async () => {
   ca = await makeSoftwareCa();
-  validator = new ClientCertificateValidator([ca.issuing]);
+  validator = new ClientCertificateValidator({ certificates: [ca.issuing] });
 });
 
 const hour = 3_600_000;
@@ -245,7 +245,7 @@ describe('time is asked at every request, whatever is remembered', () => {
 
 test('of several issuers, the one that signed counts', async () => {
   const second = await makeSoftwareCa();
-  const both = new ClientCertificateValidator([ca.issuing, second.issuing]);
+  const both = new ClientCertificateValidator({ certificates: [ca.issuing, second.issuing] });
   const { certificate } = await authorityOf(second).issue(makePlan());
   const verdict = both.validate(certificate, new Date());
   assert.equal(verdict.valid && verdict.issuer, second.issuing);

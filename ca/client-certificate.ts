@@ -21,11 +21,12 @@ const processed = new Set(
 const rememberedSignatures = 10_000;
 
 export class ClientCertificateValidator {
-  readonly #issuers: readonly CaCertificate[];
+  readonly #issuers: { readonly certificates: readonly CaCertificate[] };
   /** Digests of certificates whose signature was verified: a signature, unlike time and status, stays good. */
   readonly #verified = new Set<string>();
 
-  constructor(issuers: readonly CaCertificate[]) {
+  /** @param issuers whose list may change */
+  constructor(issuers: { readonly certificates: readonly CaCertificate[] }) {
     this.#issuers = issuers;
   }
 
@@ -51,7 +52,7 @@ export class ClientCertificateValidator {
   #issuerOf(certificate: Certificate): CaCertificate | undefined {
     const authority = extensionOf(certificate, 'authorityKeyIdentifier');
     const keyIdentifier = authority && readDer(authority.value).children[0]?.content;
-    return this.#issuers.find(
+    return this.#issuers.certificates.find(
       (issuer) =>
         keyIdentifier !== undefined &&
         sameBytes(issuer.keyIdentifier, keyIdentifier) &&

@@ -19,6 +19,8 @@ function parse(...args: string[]): Partial<GroupSettings> {
 }
 
 const changed: GroupSettings = {
+  issuer: 'edge',
+  profile: 'gateway',
   linking: 'required',
   credentials: 'both',
   passwordSchemes: ['basic', 'digest'],
@@ -77,6 +79,7 @@ describe('words that mean nothing are refused, with those that do', () => {
     [['--key-types', 'any,P-256'], /Allowed choices/],
     [['--key-types', ''], /Allowed choices/],
     [['--require', 'commonName,'], /Allowed choices/],
+    [['--profile', 'Gateway'], /cannot be the name of a profile/],
     [['--no-such-setting', 'on'], /unknown option/],
   ];
   for (const [args, said] of refused)

@@ -3,11 +3,13 @@
  */
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { checkProfileName } from '../ca/built-in-profiles.ts';
+import { checkIssuerName } from '../ca/ca-state.ts';
+import { deviceKeyTypes } from '../ca/device-key-types.ts';
 import {
   challengePasswordMeanings,
   credentialPolicies,
   defaultSettings,
-  deviceKeyTypes,
   type GroupSettings,
   generatedKeyTypes,
   linkings,
@@ -19,7 +21,7 @@ import {
   signatureHashes,
 } from '../enrollment/group-settings.ts';
 
-interface SettingOption {
+interface ChosenSetting {
   readonly flag: string;
   readonly description: string;
   /** The words to choose from; a switch is `on` or `off`. */
@@ -28,9 +30,28 @@ interface SettingOption {
   readonly none?: string;
 }
 
+interface FreeSetting {
+  readonly flag: string;
+  readonly description: string;
+  /** Throws TypeError with a sentence on a word that cannot be. */
+  readonly check: (word: string) => string;
+}
+
+type SettingOption = ChosenSetting | FreeSetting;
+
 const onOff = ['on', 'off'];
 
 const settingOptions: Record<keyof GroupSettings, SettingOption> = {
+  profile: {
+    flag: 'profile',
+    description: 'profile of the certificates: bestow profile list',
+    check: checkProfileName,
+  },
+  issuer: {
+    flag: 'issuer',
+    description: 'the issuing CA: bestow ca issuer list',
+    check: checkIssuerName,
+  },
   linking: {
     flag: 'linking',
     description: 'channel binding in requests (RFC 7030 section 3.5)',
@@ -107,30 +128,36 @@ const settingOptions: Record<keyof GroupSettings, SettingOption> = {
   },
   revokeOld: {
     flag: 'revoke-old',
-    description: 'whether a renewed certificate is revoked once the new one has authenticated',
+    description:
+      'whether a renewed certificate is revoked: once the new one has authenticated, or with the renewal',
     choices: revokeOldPolicies,
   },
 };
 
 /** Adds an option for every setting; the parsed values have the settings' names and types. */
 export function withSettings(command: Command): Command {
-  for (const [name, { flag, description, choices, none }] of Object.entries(settingOptions)) {
-    const words = none === undefined ? choices : [none, ...choices];
-    const option = new Option(
-      `--${flag} <${none === undefined ? 'word' : 'words'}>`,
-      `${description} (${none === undefined ? 'one' : 'any'} of: ${words.join(', ')})`,
-    );
+  for (const [name, setting] of Object.entries(settingOptions)) {
+    const option = new Option(...describeOption(setting));
     option.attributeName = () => name;
-    command.addOption(
-      option.argParser((text: string) =>
-        readSetting(text, { flag, description, choices, ...(none === undefined ? {} : { none }) }),
-      ),
-    );
+    command.addOption(option.argParser((text: string) => readSetting(text, setting)));
   }
   return command;
 }
 
-function readSetting(text: string, { choices, none }: SettingOption): unknown {
+function describeOption(setting: SettingOption): [flags: string, description: string] {
+  const { flag, description } = setting;
+  if ('check' in setting) return [`--${flag} <name>`, description];
+  const { choices, none } = setting;
+  const words = none === undefined ? choices : [none, ...choices];
+  return [
+    `--${flag} <${none === undefined ? 'word' : 'words'}>`,
+    `${description} (${none === undefined ? 'one' : 'any'} of: ${words.join(', ')})`,
+  ];
+}
+
+function readSetting(text: string, setting: SettingOption): unknown {
+  if ('check' in setting) return readFreeWord(text, setting);
+  const { choices, none } = setting;
   if (none === undefined) {
     requireChoice(text, choices);
     return choices === onOff ? text === 'on' : text;
@@ -139,6 +166,15 @@ function readSetting(text: string, { choices, none }: SettingOption): unknown {
   const words = text.split(',').map((word) => word.trim());
   for (const word of words) requireChoice(word, choices);
   return [...new Set(words)];
+}
+
+function readFreeWord(text: string, { check }: FreeSetting): string {
+  try {
+    return check(text);
+  } catch (error) {
+    if (error instanceof TypeError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
 }
 
 function requireChoice(word: string, choices: readonly string[]): void {
@@ -157,7 +193,9 @@ function wordOf(name: keyof GroupSettings, settings: GroupSettings): string {
   const value = settings[name];
   if (typeof value === 'boolean') return value ? 'on' : 'off';
   if (typeof value === 'string') return value;
-  return value.length > 0 ? value.join(',') : (settingOptions[name].none ?? '');
+  const setting = settingOptions[name];
+  if (value.length > 0) return value.join(',');
+  return 'none' in setting ? (setting.none ?? '') : '';
 }
 
 /** All settings, by the names of their options. */

@@ -3,61 +3,92 @@
  */
 
 import { makeCaCertificate } from '../ca/ca-certificate.ts';
-import { readCaChain } from '../ca/ca-chain.ts';
+import { type CaState, defaultIssuer, type StoredKey } from '../ca/ca-state.ts';
 import { issuingCaProfile, rootCaProfile } from '../ca/certificate-profile.ts';
-import { type CaKeyType, signatureAlgorithmOf } from '../ca/signer.ts';
-import { loadCryptoki } from '../hsm/cryptoki.ts';
+import { requireActive, tokenKeyName } from '../ca/certification-authority.ts';
+import type { CaKeyType } from '../ca/signer.ts';
 import { generateKey } from '../hsm/generate-key.ts';
-import { openSigners } from '../hsm/open-signers.ts';
-import { openToken } from '../hsm/open-token.ts';
+import type { OpenToken } from '../hsm/open-token.ts';
 import type { Config } from '../server/config.ts';
-import { dataPaths } from '../server/data-directory.ts';
-import type { OpenCa } from './open-ca.ts';
+import { defaultToken } from '../server/config-schema.ts';
+import type { Stores } from '../storage/stores.ts';
+import { changeCa } from './certification-authority.ts';
+import { type OpenCa, openNamedToken, openSigner } from './open-ca.ts';
 
 export interface CaOrder {
-  readonly rootKey: string;
   readonly name: string;
   readonly issuingKeyType: CaKeyType;
 }
 
-const rootKeyType: CaKeyType = 'P-384';
+export const rootKeyType: CaKeyType = 'P-384';
 
 /** @throws TokenFault, SignerUnavailable, SignatureFault */
 export async function setUpCa(
-  { directory, hsm }: Config,
-  { rootKey, name, issuingKeyType }: CaOrder,
+  config: Config,
+  stores: Pick<Stores, 'caState'>,
+  { name, issuingKeyType }: CaOrder,
 ): Promise<OpenCa> {
-  const paths = dataPaths(directory);
-  const cryptoki = loadCryptoki(hsm.module, hsm.environment);
-  const token = openToken(cryptoki, hsm, { pinRefused: paths.pinRefused, access: 'read-write' });
-  const make = async (label: string, type: CaKeyType, certificate: string) => ({
-    publicKey: await generateKey(token, label, type),
-    algorithm: signatureAlgorithmOf[type],
-    label,
-    certificate,
-  });
-  const keys = [
-    await make(rootKey, rootKeyType, paths.root),
-    await make(hsm.key, issuingKeyType, paths.issuing),
-  ] as const;
-  const [rootSigner, signer] = await openSigners(token, hsm, keys);
-  if (!rootSigner || !signer) throw new RangeError('There must be a signer for each key.');
-  const now = new Date();
-  const root = await makeCaCertificate({
-    profile: rootCaProfile,
-    commonName: `${name} Root CA`,
-    publicKey: rootSigner.publicKey,
-    signer: rootSigner,
-    now,
-  });
-  const issuing = await makeCaCertificate({
-    profile: issuingCaProfile,
-    commonName: `${name} Issuing CA`,
-    publicKey: signer.publicKey,
-    signer: rootSigner,
-    issuer: root,
-    now,
-  });
-  const chain = readCaChain({ root: root.der, issuing: issuing.der });
-  return { chain, signer, token, close: () => token.close() };
+  const token = openNamedToken(config, defaultToken);
+  const close = () => token.close();
+  try {
+    const rootKey = await makeKey(token, keyLabel('root', 1), rootKeyType);
+    const issuingKey = await makeKey(token, keyLabel(defaultIssuer, 1), issuingKeyType);
+    const rootSigner = await openSigner(config, token, tokenKeyName(defaultToken, rootKey));
+    const signer = await openSigner(config, token, tokenKeyName(defaultToken, issuingKey));
+    const now = new Date();
+    const root = await makeCaCertificate({
+      profile: rootCaProfile,
+      commonName: `${name} Root CA`,
+      publicKey: rootSigner.publicKey,
+      signer: rootSigner,
+      now,
+    });
+    const issuing = await makeCaCertificate({
+      profile: issuingCaProfile,
+      commonName: `${name} Issuing CA`,
+      publicKey: signer.publicKey,
+      signer: rootSigner,
+      issuer: root,
+      now,
+    });
+    const made = { generation: 1, state: 'active' } as const;
+    const [rootDer, issuingDer] = [base64(root.der), base64(issuing.der)];
+    const state: CaState = {
+      root: { token: defaultToken, keys: [{ ...rootKey, ...made, certificate: rootDer }] },
+      issuers: [
+        {
+          name: defaultIssuer,
+          token: defaultToken,
+          keys: [
+            { ...issuingKey, ...made, certificate: issuingDer, above: [rootDer], delegated: {} },
+          ],
+        },
+      ],
+    };
+    const change = { action: 'ca.made', object: defaultIssuer };
+    const ca = await changeCa(stores, config.directory, change, () => state);
+    const key = requireActive(ca);
+    return { ca, key, chain: key.chain, signer, token, close };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+/** CKA_LABEL of a key, such as `main-1`. */
+export function keyLabel(of: string, generation: number): string {
+  return `${of}-${generation}`;
+}
+
+/** Makes a key in a token opened read-write. @throws TokenFault */
+export async function makeKey(
+  token: OpenToken,
+  label: string,
+  keyType: CaKeyType,
+): Promise<StoredKey> {
+  return { label, keyType, publicKey: base64(await generateKey(token, label, keyType)) };
+}
+
+export function base64(der: Uint8Array): string {
+  return Buffer.from(der).toString('base64');
 }

@@ -3,9 +3,11 @@
  */
 
 import { fingerprintOf } from '../ca/certificate.ts';
+import { requireActive } from '../ca/certification-authority.ts';
 import type { Config } from '../server/config.ts';
-import { dataPaths, loadCaChain } from '../server/data-directory.ts';
+import { dataPaths } from '../server/data-directory.ts';
 import { openStores } from '../storage/stores.ts';
+import { loadCa } from './certification-authority.ts';
 import { createOneTimePassword } from './commands/otp.ts';
 import { print } from './print.ts';
 
@@ -16,7 +18,7 @@ export async function printWalk(config: Config, origin: string): Promise<void> {
   const stores = await openStores(config.storage, config.est.failures);
   try {
     const { password } = await createOneTimePassword(stores, config, { device, ttl: '24h' });
-    const root = loadCaChain(config.directory).root;
+    const { root } = requireActive(await loadCa(stores)).chain;
     print(
       walkText({
         origin,

@@ -8,6 +8,7 @@ import { Refusal } from '../ca/refusal.ts';
 import type { OpenStores } from '../storage/stores.ts';
 import { forgeRequest } from '../test/support/forged-request.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
+import { oneIssuer } from '../test/support/one-issuer.ts';
 import { makePlan, makePublicKey, makeSoftwareCa } from '../test/support/software-ca.ts';
 import { admit, type EnrollmentParts } from './admit.ts';
 import { ApprovalPending, TooManyRequestsPending } from './approvals.ts';
@@ -24,7 +25,11 @@ before(async () => {
   const { issuing: issuer, signer } = await makeSoftwareCa();
   const { ledger, approvals } = stores;
   const authority = new CertificateAuthority({ issuer, signer, ledger, serialPrefix: 1 });
-  parts = { authority, approvals, waiting: { retryAfter: 7, validity: 3600 } };
+  parts = {
+    issuers: oneIssuer(authority, {}),
+    approvals,
+    waiting: { retryAfter: 7, validity: 3600 },
+  };
 });
 after(() => stores.close());
 

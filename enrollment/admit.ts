@@ -2,11 +2,7 @@
  * The last step before a certificate: where the group asks for it, a person has approved.
  */
 
-import {
-  type CertificateAuthority,
-  type Issued,
-  requestDigestOf,
-} from '../ca/certificate-authority.ts';
+import { type Issued, requestDigestOf } from '../ca/certificate-authority.ts';
 import type { CertificatePlan, KeylessPlan } from '../ca/certificate-plan.ts';
 import { readDer } from '../ca/der.ts';
 import { describeName, readName } from '../ca/distinguished-name.ts';
@@ -18,12 +14,13 @@ import {
   type Approvals,
   TooManyRequestsPending,
 } from './approvals.ts';
+import type { Issuers } from './issuers.ts';
 import type { EnrollmentOrder, KeylessOrder } from './policy.ts';
 import type { EnrollmentRefusalCode } from './refusal.ts';
 
 /** What enrollment works with. */
 export interface EnrollmentParts {
-  readonly authority: CertificateAuthority;
+  readonly issuers: Issuers;
   readonly approvals: Approvals;
   /** Seconds: when a device that waits for a person may ask again, and how long its request is remembered. */
   readonly waiting: { readonly retryAfter: number; readonly validity: number };
@@ -53,7 +50,8 @@ export async function admitKeyless(
   parts: EnrollmentParts,
   withKey: () => Promise<CertificatePlan>,
 ): Promise<Issued> {
-  const { authority, approvals } = parts;
+  const { approvals } = parts;
+  const { authority } = parts.issuers.of(order.caller.group);
   if (!order.caller.group.settings.approval) return authority.issue(await withKey());
   await authority.requireIssuable(plan);
   const request = approvalRequestOf(plan, order, parts);

@@ -24,7 +24,7 @@ before(async () => {
   // A CA of a few years, so that certificates can also be issued in its past.
   ca = await makeSoftwareCa({ now: new Date(Date.now() - 2 * 365 * 86_400_000) });
   stores = await openFreshStores();
-  const validator = new ClientCertificateValidator([ca.issuing]);
+  const validator = new ClientCertificateValidator({ certificates: [ca.issuing] });
   authenticator = new CertificateAuthenticator(validator, stores.ledger, stores.devices);
 });
 after(() => stores.close());
@@ -177,7 +177,7 @@ describe('who is not', () => {
           };
         },
       });
-      const validator = new ClientCertificateValidator([ca.issuing]);
+      const validator = new ClientCertificateValidator({ certificates: [ca.issuing] });
       const strict = new CertificateAuthenticator(validator, stores.ledger, devices);
       return strict.identify({ certificate });
     };
@@ -218,7 +218,7 @@ describe('who is not', () => {
         return known && { ...known, tenant: { ...known.tenant, suspended: true } };
       },
     });
-    const validator = new ClientCertificateValidator([ca.issuing]);
+    const validator = new ClientCertificateValidator({ certificates: [ca.issuing] });
     const strict = new CertificateAuthenticator(validator, stores.ledger, registry);
     await assert.rejects(strict.identify({ certificate }), { code: 'tenant-suspended' });
   });
@@ -254,7 +254,7 @@ describe('a certificate that takes the place of another', () => {
         return stores.ledger.supersede(...args);
       },
     });
-    const validator = new ClientCertificateValidator([ca.issuing]);
+    const validator = new ClientCertificateValidator({ certificates: [ca.issuing] });
     const counting = new CertificateAuthenticator(validator, ledger, stores.devices);
     for (let i = 0; i < 3; i++) await counting.identify(renewed);
     assert.equal(writes, 1);

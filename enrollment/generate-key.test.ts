@@ -22,6 +22,7 @@ import {
   sequence,
 } from '../test/support/forged-request.ts';
 import { memoryLedger } from '../test/support/memory-ledger.ts';
+import { oneIssuer } from '../test/support/one-issuer.ts';
 import { devicesFor90Days, makeSoftwareCa, type SoftwareCa } from '../test/support/software-ca.ts';
 import type { Approvals } from './approvals.ts';
 import type { Caller } from './authenticator.ts';
@@ -29,6 +30,7 @@ import { type DeviceKey, DeviceKeySecrets, type DeviceKeys } from './device-keys
 import { asKeyless, generateKey, type KeyGenerationParts } from './generate-key.ts';
 import { defaultSettings, type GroupSettings } from './group-settings.ts';
 import type { GeneratedKey } from './key-generator.ts';
+import type { KeyPackager } from './key-package.ts';
 import type { KeylessOrder } from './policy.ts';
 
 const secrets = new DeviceKeySecrets(Buffer.from('pepper'));
@@ -85,17 +87,25 @@ const deviceKeys = {
       : undefined,
 } as DeviceKeys;
 
-const partsWith = (changes: Partial<KeyGenerationParts> = {}): KeyGenerationParts => ({
-  authority: new CertificateAuthority({
-    issuer: ca.issuing,
-    signer: ca.signer,
-    ledger,
-    serialPrefix: 1,
-  }),
+/** A server's parts; `cmcSigner: 'none'` for one whose CA has no such key. */
+const partsWith = ({
+  cmcSigner: packager = { signer: cmcSigner, certificate: cmcSigner.certificate },
+  ...changes
+}: Partial<KeyGenerationParts> & {
+  cmcSigner?: KeyPackager | 'none';
+} = {}): KeyGenerationParts => ({
+  issuers: oneIssuer(
+    new CertificateAuthority({
+      issuer: ca.issuing,
+      signer: ca.signer,
+      ledger,
+      serialPrefix: 1,
+    }),
+    packager === 'none' ? {} : { cmcSigner: packager },
+  ),
   approvals: {} as Approvals,
   waiting: { retryAfter: 1, validity: 1 },
   keyGenerators: { platform },
-  cmcSigner: { signer: cmcSigner, certificate: cmcSigner.certificate },
   deviceKeys,
   deviceKeySecrets: watched,
   deliveredAnswers: answers,
@@ -202,8 +212,7 @@ suite('no key is made', () => {
   ];
   for (const [what, changes, code, reason, signs = true] of cases)
     test(what, async () => {
-      const parts = partsWith();
-      if (!signs) Reflect.deleteProperty(parts, 'cmcSigner');
+      const parts = partsWith(signs ? {} : { cmcSigner: 'none' });
       await assert.rejects(generateKey(orderOf(changes), parts), refusedAs(code, reason));
       assert.equal(made.length, 0);
       assert.equal(ledger.records.size, 0);

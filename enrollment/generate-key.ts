@@ -15,7 +15,7 @@ import { admitKeyless, type EnrollmentParts } from './admit.ts';
 import type { DeliveredAnswers, DeliveredKey } from './delivered-answers.ts';
 import type { Group } from './group.ts';
 import type { KeyGenerator } from './key-generator.ts';
-import { type KeyPackager, packKey } from './key-package.ts';
+import { packKey } from './key-package.ts';
 import {
   type KeyProtection,
   type KeyProtectionParts,
@@ -28,8 +28,6 @@ import type { EnrollmentRefusalCode } from './refusal.ts';
 
 export interface KeyGenerationParts extends EnrollmentParts, KeyProtectionParts {
   readonly keyGenerators: { readonly platform: KeyGenerator; readonly token?: KeyGenerator };
-  /** Signs the packages of keys; absent where the CA has no key for that. */
-  readonly cmcSigner?: KeyPackager;
   readonly deliveredAnswers: DeliveredAnswers;
 }
 
@@ -68,7 +66,7 @@ export async function generateKey(
     async function makeKey(): Promise<DeliveredKey> {
       if (caller.spentOn !== undefined) throw keyGone(plan.credential);
       const generated = await generator.generate(caller.group.settings.serverKeyType);
-      const packed = await packKey(generated, protection, parts);
+      const packed = await packKey(generated, protection, parts.issuers.of(caller.group));
       await parts.deliveredAnswers.keep(repetitionOf, packed);
       return packed;
     }
@@ -109,7 +107,7 @@ async function requireProtection(
       `The group ${label} sends private keys encrypted only: name the key to encrypt with in decryptKeyIdentifier or asymmetricDecryptKeyIdentifier, with smimeCapabilities (RFC 7030 section 4.4.1).`,
     );
   }
-  if (!parts.cmcSigner)
+  if (!parts.issuers.of(caller.group).cmcSigner)
     throw refused(
       'not-set-up',
       'This server has no key yet to sign packages of private keys with; its operator makes one with `bestow ca cmc-key`.',

@@ -2,6 +2,9 @@
  * How the devices of a group are enrolled. Settings that contradict each other are refused together with the reason.
  */
 
+import { defaultIssuer } from '../ca/ca-state.ts';
+import type { DeviceKeyType } from '../ca/device-key-types.ts';
+
 /**
  * Whether a request is tied to the TLS connection it comes by (RFC 7030 section 3.5). `optional` verifies what is there;
  * `required` refuses a request without it; `off` refuses one with it, since nothing may look verified that is not.
@@ -20,22 +23,6 @@ export type PasswordScheme = (typeof passwordSchemes)[number];
 /** What the challengePassword of a request means: RFC 7030 section 3.5, or a secret as in SCEP. */
 export const challengePasswordMeanings = ['linking', 'one-time-password'] as const;
 export type ChallengePasswordMeaning = (typeof challengePasswordMeanings)[number];
-
-/** Kinds of device key by the names operators use. */
-export const deviceKeyTypes = [
-  'RSA-2048',
-  'RSA-3072',
-  'RSA-4096',
-  'P-256',
-  'P-384',
-  'P-521',
-  'Ed25519',
-  'Ed448',
-  'ML-DSA-44',
-  'ML-DSA-65',
-  'ML-DSA-87',
-] as const;
-export type DeviceKeyType = (typeof deviceKeyTypes)[number];
 
 /** Kinds of key that the server makes for a device. */
 export const generatedKeyTypes = [
@@ -73,11 +60,18 @@ export type ServerKeyPlace = (typeof serverKeyPlaces)[number];
 export const serverKeyDeliveries = ['encrypted-only', 'plain-allowed'] as const;
 export type ServerKeyDelivery = (typeof serverKeyDeliveries)[number];
 
-/** What becomes of a certificate that was renewed: nothing, or it is revoked when the new one first authenticates here. */
-export const revokeOldPolicies = ['never', 'after-new-is-used'] as const;
+/**
+ * What becomes of a certificate that was renewed: nothing, or it is revoked, when the new one first authenticates here or at
+ * once with the issuance.
+ */
+export const revokeOldPolicies = ['never', 'after-new-is-used', 'now'] as const;
 export type RevokeOldPolicy = (typeof revokeOldPolicies)[number];
 
 export interface GroupSettings {
+  /** Name of the issuing CA. */
+  readonly issuer: string;
+  /** Name of the profile of its devices' certificates. */
+  readonly profile: string;
   readonly linking: Linking;
   readonly credentials: CredentialPolicy;
   readonly passwordSchemes: readonly PasswordScheme[];
@@ -104,6 +98,8 @@ export interface GroupSettings {
 }
 
 export const defaultSettings: GroupSettings = {
+  issuer: defaultIssuer,
+  profile: 'device',
   linking: 'optional',
   credentials: 'either',
   passwordSchemes: ['basic'],
@@ -155,6 +151,10 @@ const contradictions: readonly [(settings: GroupSettings) => boolean, string][] 
       !parts.includes('otpChallenge') &&
       challengePassword === 'linking',
     'A password is required, but there is no way to send one: offer an HTTP scheme, or require otpChallenge.',
+  ],
+  [
+    ({ revokeOld, credentials }) => revokeOld === 'now' && credentials === 'both',
+    'When a renewal revokes the old certificate at once, a lost answer is repeated by that certificate alone, and not beside a password that is spent: let it end after the new one is used.',
   ],
   [
     ({ keyTypes, serverKeys, serverKeyType }) =>

@@ -41,7 +41,7 @@ before(async () => {
   stores = await openFreshStores();
   wingB = { label: 'wing-b', tenant: 'acme', settings: defaultSettings };
   await stores.tenants.addGroup(wingB, 'test', now);
-  const validator = new ClientCertificateValidator([ca.issuing]);
+  const validator = new ClientCertificateValidator({ certificates: [ca.issuing] });
   authenticator = new CertificateAuthenticator(validator, stores.ledger, stores.devices);
 });
 after(() => stores.close());

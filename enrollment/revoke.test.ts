@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { OpenStores } from '../storage/stores.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
+import { oneIssuer } from '../test/support/one-issuer.ts';
 import { makePlan, makeSoftwareCa } from '../test/support/software-ca.ts';
 import type { Caller } from './authenticator.ts';
 import { RevocationChallenges } from './revocation-challenge.ts';
@@ -11,6 +12,7 @@ import { type RevocationOrder, type RevocationParts, requireRevocable, revoke } 
 const challenges = new RevocationChallenges(Buffer.alloc(32, 1));
 let stores: OpenStores;
 let parts: RevocationParts;
+let authority: CertificateAuthority;
 let counter = 0;
 
 before(async () => {
@@ -23,8 +25,9 @@ before(async () => {
     ['stranger', 'globex'],
   ] as const)
     await devices.add({ id, tenant, names: [] }, 'test', new Date());
+  authority = new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix: 1 });
   parts = {
-    authority: new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix: 1 }),
+    issuers: oneIssuer(authority, {}),
     ledger,
     devices,
     failures: stores.oneTimePasswords,
@@ -38,7 +41,7 @@ async function certify(
   subscriber: string | undefined = 'device',
   secret?: string,
 ): Promise<string> {
-  const { serialNumber } = await parts.authority.issue(
+  const { serialNumber } = await authority.issue(
     makePlan({
       ...(subscriber === 'nobody' ? {} : { subscriber }),
       ...(secret === undefined ? {} : { revocationChallenge: challenges.conceal(secret) }),
@@ -74,7 +77,7 @@ describe('who may', () => {
     const order = orderFor(serialNumber, { caller: await callerOf('device') });
     const revocable = await requireRevocable(order, parts);
     assert.equal(
-      (await stores.ledger.find(parts.authority.issuer.id, serialNumber))?.revokedAt,
+      (await stores.ledger.find(authority.issuer.id, serialNumber))?.revokedAt,
       undefined,
     );
     const record = await revoke(revocable, order, parts);

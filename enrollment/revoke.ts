@@ -3,12 +3,12 @@
  * registration authority of its tenant, or by the secret that was registered with the certificate.
  */
 
-import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { IssuanceLedger, IssuanceRecord, RevocationReason } from '../ca/issuance-ledger.ts';
 import { Refusal } from '../ca/refusal.ts';
 import type { Caller } from './authenticator.ts';
 import { attemptOf, type PasswordSender } from './by-one-time-password.ts';
 import type { DeviceRegistry } from './device-registry.ts';
+import { findIssued, type Issuers } from './issuers.ts';
 import type { OneTimePasswordStore } from './one-time-password-store.ts';
 import { type EnrollmentRefusalCode, TooManyFailures } from './refusal.ts';
 import { isRegistrationAuthority } from './registration-authority.ts';
@@ -18,6 +18,8 @@ export interface RevocationOrder {
   /** Hexadecimal. */
   readonly serialNumber: string;
   readonly reason: RevocationReason;
+  /** Since when it is not to be trusted; one that is yet to come says no more than the revocation, which counts at once. */
+  readonly invalidityDate?: Date;
   /** Who asks, where that is known. */
   readonly caller?: Caller;
   /** The revocationChallenge of the request the certificate came from (RFC 7894 section 3.2). */
@@ -28,7 +30,7 @@ export interface RevocationOrder {
 
 /** What revocation works with. */
 export interface RevocationParts {
-  readonly authority: CertificateAuthority;
+  readonly issuers: Pick<Issuers, 'certificates'>;
   readonly ledger: IssuanceLedger;
   readonly devices: DeviceRegistry;
   readonly failures: Pick<OneTimePasswordStore, 'pauseOf' | 'recordFailure'>;
@@ -51,7 +53,7 @@ export async function requireRevocable(
   parts: RevocationParts,
 ): Promise<Revocable> {
   const { serialNumber, caller, secret } = order;
-  const record = await parts.ledger.find(parts.authority.issuer.id, serialNumber);
+  const record = await findIssued(parts.issuers, parts.ledger, serialNumber);
   if (!record?.subscriber) throw unknown(serialNumber);
   if (caller && (await mayRevoke(caller, record.subscriber, parts.devices)))
     return { record, by: caller.device.id };
@@ -67,10 +69,12 @@ export async function requireRevocable(
 /** @returns the record as it is now; a certificate that was revoked before stays as it was */
 export function revoke(
   { record, by }: Revocable,
-  { reason }: RevocationOrder,
-  { authority }: RevocationParts,
+  { reason, invalidityDate }: RevocationOrder,
+  { ledger }: RevocationParts,
 ): Promise<IssuanceRecord | undefined> {
-  return authority.revoke(record.serialNumber, { reason, at: new Date(), by });
+  const at = new Date();
+  const since = invalidityDate && invalidityDate < at ? { invalidityDate } : {};
+  return ledger.revoke(record.issuer, record.serialNumber, { reason, at, by, ...since });
 }
 
 function unknown(serialNumber: string): Refusal<EnrollmentRefusalCode> {

@@ -19,6 +19,28 @@ const statusUrlSyntax = /^http:\/\/[a-z0-9.\-[\]:]+(\/[a-z0-9\-._~]+)*$/i;
 const milliseconds = z.int().min(100).max(600_000);
 const within = ([low, high]: readonly [number, number]) => z.int().min(low).max(high).optional();
 
+/** The name of the token in the `hsm` stanza. */
+export const defaultToken = 'default';
+
+export const tokenSchema = z.strictObject({
+  module: z.string().describe('Path of the PKCS#11 library.'),
+  token: z.string().describe('Label of the token.'),
+  pin: secret.describe('The user PIN: `{ file: PATH }` (mode 0600) or `{ env: NAME }`.'),
+  environment: z
+    .record(z.string(), z.string())
+    .optional()
+    .describe('Variables the library reads, such as SOFTHSM2_CONF.'),
+  deadline: within(tokenLimits.deadline).describe(
+    'Milliseconds one signature may take, 60000 at most; default 5000.',
+  ),
+  sessions: within(tokenLimits.sessions).describe(
+    'PKCS#11 sessions kept open for each key; default 4.',
+  ),
+  probeInterval: within(tokenLimits.probeInterval).describe(
+    'Milliseconds between test signatures; default 5000.',
+  ),
+});
+
 export const configSchema = z.strictObject({
   est: z.strictObject({
     listen: z
@@ -79,39 +101,19 @@ export const configSchema = z.strictObject({
       .prefault({})
       .describe('Requests that wait for a person (`bestow pending`).'),
   }),
-  hsm: z
-    .strictObject({
-      module: z.string().describe('Path of the PKCS#11 library.'),
-      token: z.string().describe('Label of the token.'),
-      key: z.string().default('issuing').describe('CKA_LABEL of the issuing CA key.'),
-      cmcKey: z
-        .string()
-        .default('cmc')
-        .describe('CKA_LABEL of the key that signs CMC answers and packages of generated keys.'),
-      ocspKey: z.string().default('ocsp').describe('CKA_LABEL of the key that signs OCSP answers.'),
-      pin: secret.describe('The user PIN: `{ file: PATH }` (mode 0600) or `{ env: NAME }`.'),
-      environment: z
-        .record(z.string(), z.string())
-        .optional()
-        .describe('Variables the library reads, such as SOFTHSM2_CONF.'),
-      deadline: within(tokenLimits.deadline).describe(
-        'Milliseconds one signature may take, 60000 at most; default 5000.',
-      ),
-      sessions: within(tokenLimits.sessions).describe(
-        'PKCS#11 sessions kept open for each key; default 4.',
-      ),
-      probeInterval: within(tokenLimits.probeInterval).describe(
-        'Milliseconds between test signatures; default 5000.',
-      ),
+  hsm: tokenSchema.describe('The token of the CA, by the name `default`.'),
+  tokens: z
+    .record(
+      z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'must be small letters, digits and hyphens'),
+      tokenSchema,
+    )
+    .default({})
+    .refine((tokens) => !(defaultToken in tokens), {
+      message: `must not name one \`${defaultToken}\`: that is the token of \`hsm\``,
     })
-    .refine(({ key, cmcKey }) => key !== cmcKey, {
-      path: ['cmcKey'],
-      message: 'must not be the key that signs certificates (hsm.key)',
-    })
-    .refine(({ key, cmcKey, ocspKey }) => ocspKey !== key && ocspKey !== cmcKey, {
-      path: ['ocspKey'],
-      message: 'must be a key of its own, neither hsm.key nor hsm.cmcKey',
-    }),
+    .describe(
+      'Further tokens by name, with the keys of `hsm`: for the root, or for an issuer of its own.',
+    ),
   storage: z
     .strictObject({
       sqlite: z.string().default('bestow.db').describe('Path of the SQLite database.'),

@@ -11,7 +11,7 @@ import { type ProfileConfig, parseDuration } from '../ca/certificate-profile.ts'
 import type { FailureLimits } from '../enrollment/one-time-password-store.ts';
 import type { TokenConfig } from '../hsm/token-config.ts';
 import type { StorageConfig } from '../storage/stores.ts';
-import { configSchema, listenSyntax } from './config-schema.ts';
+import { configSchema, defaultToken, listenSyntax, type tokenSchema } from './config-schema.ts';
 import type { ListenerLimits } from './listener.ts';
 
 export const configFile = 'bestow.yaml';
@@ -33,14 +33,8 @@ export interface Config {
     /** Seconds. */
     readonly waiting: { readonly retryAfter: number; readonly validity: number };
   };
-  readonly hsm: TokenConfig & {
-    /** CKA_LABEL of the issuing key. */
-    readonly key: string;
-    /** CKA_LABEL of the key that signs CMC answers. */
-    readonly cmcKey: string;
-    /** CKA_LABEL of the key that signs OCSP answers. */
-    readonly ocspKey: string;
-  };
+  /** By name; the one of the `hsm` stanza is `default`. */
+  readonly tokens: Readonly<Record<string, TokenConfig>>;
   readonly storage: StorageConfig;
   readonly pepper: SecretReference;
   readonly profiles: { readonly device: ProfileConfig };
@@ -100,8 +94,21 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
     'file' in reference ? { file: at(reference.file) } : reference;
   const { listen, failures, waiting, ...est } = data.est;
   const { window, ...counts } = failures;
-  const { environment, ...hsm } = data.hsm;
-  const softHsmConf = environment?.SOFTHSM2_CONF;
+  const token = ({ environment, ...hsm }: z.infer<typeof tokenSchema>): TokenConfig => {
+    const softHsmConf = environment?.SOFTHSM2_CONF;
+    return {
+      ...withoutUndefined(hsm),
+      module: at(hsm.module),
+      pin: secretAt(hsm.pin),
+      ...(environment
+        ? {
+            environment: softHsmConf
+              ? { ...environment, SOFTHSM2_CONF: at(softHsmConf) }
+              : environment,
+          }
+        : {}),
+    };
+  };
   return {
     directory,
     est: {
@@ -113,18 +120,12 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
         validity: parseDuration(waiting.validity),
       },
     },
-    hsm: {
-      ...withoutUndefined(hsm),
-      module: at(hsm.module),
-      pin: secretAt(hsm.pin),
-      ...(environment
-        ? {
-            environment: softHsmConf
-              ? { ...environment, SOFTHSM2_CONF: at(softHsmConf) }
-              : environment,
-          }
-        : {}),
-    },
+    tokens: Object.fromEntries(
+      Object.entries({ ...data.tokens, [defaultToken]: data.hsm }).map(([name, each]) => [
+        name,
+        token(each),
+      ]),
+    ),
     storage: { ...data.storage, sqlite: at(data.storage.sqlite) },
     pepper: secretAt(data.oneTimePasswords.pepper),
     profiles: data.profiles,

@@ -1,27 +1,21 @@
 /**
- * The supervisor: one signer process for the token, as many EST workers as wanted, one place that starts and stops.
+ * The supervisor: a signer process for each token, as many EST workers as wanted, one place that starts and stops.
  */
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import type { CaChain } from '../ca/ca-chain.ts';
-import type { OcspCertificate } from '../ca/ocsp-certificate.ts';
+import { readCertificationAuthority, requireActive } from '../ca/certification-authority.ts';
 import { relocateSoftHsmToken } from '../hsm/create-softhsm-token.ts';
-import { superviseSigner } from '../hsm/signer-supervisor.ts';
-import type { TokenKey } from '../hsm/token-key.ts';
-import { openStores } from '../storage/stores.ts';
-import { caKeyOf } from './ca-key.ts';
+import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import type { Config, ListenAddress } from './config.ts';
-import {
-  dataPaths,
-  loadCaChain,
-  loadCmcCertificate,
-  loadOcspCertificate,
-} from './data-directory.ts';
+import { dataPaths } from './data-directory.ts';
+import { followCa } from './follow-ca.ts';
+import type { SignerSockets } from './key-connections.ts';
 import { lockServer } from './server-lock.ts';
-import { startEstWorker } from './start.ts';
+import { SignerProcesses } from './signer-processes.ts';
+import { type EstWorker, startEstWorker } from './start.ts';
 import { type Addresses, startWorkers } from './workers.ts';
 
 export interface RunningServer {
@@ -48,19 +42,20 @@ export async function startServer(
     for (const close of opened.splice(0).reverse()) await close();
   };
   try {
-    const chain = loadCaChain(config.directory);
-    // Workers find the schema up to date, so that they never migrate side by side.
-    await (await openStores(config.storage, config.est.failures)).close();
-    relocateSoftHsmToken(paths.softHsm, config.hsm.environment);
-    const signer = await superviseSigner(config.hsm, {
-      keys: keysOf(config, chain, logger),
-      pinRefused: paths.pinRefused,
-      log: (level, message, { pid: signerPid, ...fields }) =>
-        logger[level]({ ...fields, signerPid }, message),
-    });
-    opened.push(() => signer.stop());
-    const workers = await startListening(config, signer.socketPath, logger, fatal);
+    const stores = await openStoresInThread(config.storage, config.est.failures, fatal);
+    opened.push(() => stores.close());
+    const ca = readCertificationAuthority(await stores.caState.load());
+    requireActive(ca);
+    for (const { environment } of Object.values(config.tokens))
+      relocateSoftHsmToken(paths.softHsm, environment);
+    const signers = new SignerProcesses(config, logger);
+    opened.push(() => signers.stop());
+    await signers.lend(ca);
+    warnOfMissing(ca, config, logger);
+    const workers = await startListening(config, signers.sockets, logger, fatal);
     opened.push(() => workers.stop());
+    const follower = followCa(ca.version, { store: stores.caState, signers, workers, logger });
+    opened.push(() => follower.stop());
     const leave = (path: string, url: string) => {
       writeFileSync(path, `${url}\n`);
       opened.push(() => rmSync(path, { force: true }));
@@ -80,50 +75,37 @@ export async function startServer(
   }
 }
 
-/** The keys that are lent to the workers. */
-function keysOf({ directory, hsm, status }: Config, chain: CaChain, logger: Logger): TokenKey[] {
-  const paths = dataPaths(directory);
-  const keys = [{ label: hsm.key, certificate: paths.issuing, ...caKeyOf(chain.issuing) }];
-  const cmc = loadCmcCertificate(directory, chain);
-  if (cmc) keys.push({ label: hsm.cmcKey, certificate: paths.cmc, ...caKeyOf(cmc) });
-  else
-    logger.warn(
-      { missing: paths.cmc },
-      'there is no key for CMC: /fullcmc and encrypted /serverkeygen are off until `bestow ca cmc-key` has made it',
-    );
-  const ocsp = status && loadOcspCertificate(directory, chain);
-  if (ocsp) keys.push({ label: hsm.ocspKey, certificate: paths.ocsp, ...caKeyOf(ocsp) });
-  if (status) warnOfOcsp(ocsp, paths.ocsp, logger);
-  return keys;
-}
-
-const warningMs = 30 * 86_400_000;
-
-/** Its certificate is short-lived, since nobody can ask whether it was revoked. */
-function warnOfOcsp(certificate: OcspCertificate | undefined, path: string, logger: Logger): void {
-  if (!certificate)
-    logger.warn(
-      { missing: path },
-      'there is no key for OCSP: it is off until `bestow ca ocsp-key` has made it',
-    );
-  else if (certificate.notAfter.getTime() - Date.now() < warningMs)
-    logger.warn(
-      { certificate: path, notAfter: certificate.notAfter },
-      'the OCSP certificate ends soon; `bestow ca ocsp-key --replace` makes another one',
-    );
+function warnOfMissing(
+  { issuers }: CertificationAuthority,
+  { status }: Config,
+  logger: Logger,
+): void {
+  for (const { name, active } of issuers) {
+    if (!active) logger.warn({ issuer: name }, 'the issuer waits for its certificate');
+    if (active && !active.delegated.cmc)
+      logger.warn(
+        { issuer: name },
+        'there is no key for CMC: /fullcmc and encrypted /serverkeygen are off until `bestow ca cmc-key` has made it',
+      );
+    if (active && status && !active.delegated.ocsp)
+      logger.warn(
+        { issuer: name },
+        'there is no key for OCSP: it is off until `bestow ca ocsp-key` has made it',
+      );
+  }
 }
 
 /** One worker needs no process of its own. */
 function startListening(
   config: Config,
-  signerSocket: string,
+  sockets: SignerSockets,
   logger: Logger,
   fatal: (error: Error) => void,
-): Promise<Addresses & { stop(): Promise<void> }> {
+): Promise<Addresses & Pick<EstWorker, 'follow' | 'stop'>> {
   const count = config.est.workers === 'auto' ? availableParallelism() : config.est.workers;
   return count === 1
-    ? startEstWorker(config, signerSocket, logger, fatal)
-    : startWorkers(count, { config, signerSocket, logger, fatal });
+    ? startEstWorker(config, sockets, logger, fatal)
+    : startWorkers(count, { config, sockets, logger, fatal });
 }
 
 /** Host and port. A listener on a loopback or on all addresses is reached as localhost. */

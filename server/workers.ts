@@ -7,11 +7,12 @@ import cluster, { type Worker } from 'node:cluster';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
+import type { SignerSockets } from './key-connections.ts';
 import { AnswerRelay, type RelayMessage } from './relay-answers.ts';
 
 export interface WorkerStart {
   readonly config: Config;
-  readonly signerSocket: string;
+  readonly sockets: SignerSockets;
   readonly logger: Logger;
   readonly fatal: (error: Error) => void;
 }
@@ -27,9 +28,10 @@ export type ToWorker =
   | {
       readonly kind: 'start';
       readonly directory: string;
-      readonly signerSocket: string;
+      readonly sockets: SignerSockets;
       readonly listen: string;
     }
+  | { readonly kind: 'follow'; readonly sockets: SignerSockets }
   | { readonly kind: 'stop' }
   | RelayMessage;
 export type FromWorker =
@@ -43,7 +45,7 @@ const restartDelayMs = 1000;
 export async function startWorkers(
   count: number,
   start: WorkerStart,
-): Promise<Addresses & { stop(): Promise<void> }> {
+): Promise<Addresses & Pick<WorkerPool, 'follow' | 'stop'>> {
   // Workers accept for themselves: to pass each connection on would cost as much as the TLS handshake's arithmetic.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({
@@ -55,17 +57,19 @@ export async function startWorkers(
   // Port 0 means one free port for all: node:cluster gives the same socket to those who ask for the same address.
   const [addresses] = await Promise.all(Array.from({ length: count }, () => pool.add()));
   if (!addresses) throw new RangeError('There must be at least one worker.');
-  return { ...addresses, stop: () => pool.stop() };
+  return { ...addresses, follow: (sockets) => pool.follow(sockets), stop: () => pool.stop() };
 }
 
 class WorkerPool {
   readonly #start: WorkerStart;
   readonly #workers = new Set<Worker>();
   readonly #relay = new AnswerRelay(() => this.#workers);
+  #sockets: SignerSockets;
   #stopping = false;
 
   constructor(start: WorkerStart) {
     this.#start = start;
+    this.#sockets = start.sockets;
   }
 
   add(): Promise<Addresses> {
@@ -94,6 +98,13 @@ class WorkerPool {
     });
   }
 
+  /** Tells the workers that the CA has changed; each says in the log when it cannot follow. */
+  async follow(sockets: SignerSockets): Promise<void> {
+    this.#sockets = sockets;
+    for (const worker of this.#workers)
+      if (worker.isConnected()) worker.send({ kind: 'follow', sockets } satisfies ToWorker);
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     await Promise.all(
@@ -108,10 +119,10 @@ class WorkerPool {
   }
 
   #orders(): ToWorker {
-    const { config, signerSocket } = this.#start;
+    const { config } = this.#start;
     const { host, port } = config.est.listen;
     const listen = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-    return { kind: 'start', directory: config.directory, signerSocket, listen };
+    return { kind: 'start', directory: config.directory, sockets: this.#sockets, listen };
   }
 
   #replace(end: string | number): void {

@@ -68,6 +68,8 @@ export interface IssuanceTable {
   approval: string | null;
   /** Serial number of the certificate to revoke when this one is first used; null once that is done. */
   supersedes: string | null;
+  /** Of the CRL; 0 is none, so that it stands on the whole CRL alone. */
+  crl_partition: Generated<number>;
 }
 
 export interface ApprovalTable {
@@ -88,25 +90,100 @@ export interface ApprovalTable {
   expires_at: string;
 }
 
-/** The newest CRLs of each issuer. */
+/** The newest CRLs of each scope: of an issuer (partition 0), and of each partition of its certificates. */
 export interface CrlTable {
   issuer: string;
+  partition: number;
   number: number;
   this_update: string;
   next_update: string;
   revocations: number;
-  der: Uint8Array;
+  /** Octets altogether. */
+  size: number;
+  /** Of crl_octets. */
+  octets: string;
 }
 
-/** How often a certificate of an issuer was revoked, held or released so far; kept by a trigger. */
+/** The DER of CRLs, cut in pieces, so that no write of a large one holds up others for long. */
+export interface CrlOctetsTable {
+  id: string;
+  piece: number;
+  octets: Uint8Array;
+}
+
+/** CRLs that are being written, piece by piece. */
+export interface CrlDraftTable {
+  id: string;
+  begun_at: string;
+}
+
+/** Whose turn it is to make the next CRL of a scope. */
+export interface CrlTurnTable {
+  issuer: string;
+  partition: number;
+  taken_by: string;
+  until: string;
+}
+
+/** How often a certificate of a scope was revoked, held or released so far; kept by a trigger. A scope is known by its row. */
 export interface RevocationCountTable {
   issuer: string;
+  partition: number;
   revocations: number;
+}
+
+/** What certificates of a scope say where its CRL is, now or formerly. */
+export interface CrlUrlTable {
+  issuer: string;
+  partition: number;
+  url: string;
+  opened_at: string;
 }
 
 /** One row: the latest time of the audit log; kept by a trigger. */
 export interface AuditClockTable {
   latest: string;
+}
+
+/** At most one row: the next CRL of any issuer has at least this number. */
+export interface CrlNumberFloorTable {
+  number: number;
+}
+
+/** One row when the database goes on elsewhere. */
+export interface MovedAwayTable {
+  at: string;
+  by: string;
+}
+
+/** What the CA consisted of since each version. */
+export interface CaStateTable {
+  version: number;
+  /** JSON of a CaState. */
+  document: string;
+  at: string;
+  by: string;
+}
+
+/** A version of a certificate profile. */
+export interface ProfileTable {
+  name: string;
+  version: number;
+  /** YAML, as written. */
+  text: string;
+  /** JSON of a CompleteProfileConfig. */
+  config: string;
+  created_at: string;
+  created_by: string;
+}
+
+/** Null is the version of the built-in profile. */
+export interface ProfileActivationTable {
+  id: Generated<number>;
+  name: string;
+  version: number | null;
+  at: string;
+  by: string;
 }
 
 export interface AuditLogTable {
@@ -146,8 +223,17 @@ export interface Database {
   one_time_password: OneTimePasswordTable;
   issuance: IssuanceTable;
   crl: CrlTable;
+  crl_octets: CrlOctetsTable;
+  crl_draft: CrlDraftTable;
+  crl_turn: CrlTurnTable;
+  crl_url: CrlUrlTable;
   revocation_count: RevocationCountTable;
+  crl_number_floor: CrlNumberFloorTable;
+  moved_away: MovedAwayTable;
   approval: ApprovalTable;
+  ca_state: CaStateTable;
+  profile: ProfileTable;
+  profile_activation: ProfileActivationTable;
   audit_log: AuditLogTable;
   audit_clock: AuditClockTable;
   authentication_failure: AuthenticationFailureTable;

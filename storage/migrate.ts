@@ -13,6 +13,10 @@ import * as cmc from './migrations/0006-cmc.ts';
 import * as crl from './migrations/0007-crl.ts';
 import * as revocation from './migrations/0008-revocation.ts';
 import * as approvalExpiry from './migrations/0009-approval-expiry.ts';
+import * as caState from './migrations/0010-ca-state.ts';
+import * as profiles from './migrations/0011-profiles.ts';
+import * as crlPartitions from './migrations/0012-crl-partitions.ts';
+import * as restoration from './migrations/0013-restoration.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
@@ -24,6 +28,10 @@ const migrations: Record<string, Migration> = {
   '0007-crl': crl,
   '0008-revocation': revocation,
   '0009-approval-expiry': approvalExpiry,
+  '0010-ca-state': caState,
+  '0011-profiles': profiles,
+  '0012-crl-partitions': crlPartitions,
+  '0013-restoration': restoration,
 };
 
 /** The database cannot be used by this program as it is. */

@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { FailureLimits } from '../enrollment/one-time-password-store.ts';
+import { CrlMakerInThread } from './crl-maker-in-thread.ts';
 import type { StorageAnswer, StorageCall } from './storage-thread.ts';
 import { StorageUnavailable } from './storage-unavailable.ts';
 import type { OpenStores, StorageConfig } from './stores.ts';
@@ -28,6 +29,7 @@ export async function openStoresInThread(
   });
   await once(thread, 'message');
   const connection = new ThreadConnection(thread, fatal);
+  const crlMaker = new CrlMakerInThread(config);
   return {
     ledger: connection.store('ledger'),
     devices: connection.store('devices'),
@@ -36,8 +38,14 @@ export async function openStoresInThread(
     approvals: connection.store('approvals'),
     digestNonces: connection.store('digestNonces'),
     deviceKeys: connection.store('deviceKeys'),
+    profiles: connection.store('profiles'),
     crls: connection.store('crls'),
-    close: () => connection.close(),
+    crlMaker,
+    caState: connection.store('caState'),
+    close: async () => {
+      await crlMaker.close();
+      await connection.close();
+    },
   };
 }
 

@@ -1,3 +1,5 @@
+import type { CaStateStore } from '../ca/ca-state-store.ts';
+import { type CrlMaker, CrlMakerHere } from '../ca/crl-maker.ts';
 import type { CrlStore } from '../ca/crl-store.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { Approvals } from '../enrollment/approvals.ts';
@@ -5,16 +7,20 @@ import type { DeviceKeys } from '../enrollment/device-keys.ts';
 import type { DeviceRegistry } from '../enrollment/device-registry.ts';
 import type { DigestNonces } from '../enrollment/digest-nonces.ts';
 import type { FailureLimits, OneTimePasswordStore } from '../enrollment/one-time-password-store.ts';
+import type { ProfileDirectory } from '../enrollment/profile-directory.ts';
 import type { TenantDirectory } from '../enrollment/tenant-directory.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
+import { refuseMovedAway } from './moved-away.ts';
 import { SqlApprovals } from './sql-approvals.ts';
+import { SqlCaState } from './sql-ca-state.ts';
 import { SqlCrlStore } from './sql-crl-store.ts';
 import { SqlDeviceKeys } from './sql-device-keys.ts';
 import { SqlDeviceRegistry } from './sql-device-registry.ts';
 import { SqlDigestNonces } from './sql-digest-nonces.ts';
 import { SqlIssuanceLedger } from './sql-issuance-ledger.ts';
 import { SqlOneTimePasswords } from './sql-one-time-passwords.ts';
+import { SqlProfiles } from './sql-profiles.ts';
 import { SqlTenantDirectory } from './sql-tenant-directory.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -25,9 +31,12 @@ export interface Stores {
   readonly tenants: TenantDirectory;
   readonly oneTimePasswords: OneTimePasswordStore;
   readonly crls: CrlStore;
+  readonly crlMaker: CrlMaker;
+  readonly caState: CaStateStore;
   readonly approvals: Approvals;
   readonly digestNonces: DigestNonces;
   readonly deviceKeys: DeviceKeys;
+  readonly profiles: ProfileDirectory;
 }
 
 export interface StorageConfig {
@@ -40,6 +49,7 @@ export interface StorageConfig {
 export type OpenStores = Stores & { close(): Promise<void> };
 
 export function storesOver(transactions: Transactions, limits: FailureLimits): Stores {
+  const crls = new SqlCrlStore(transactions);
   return {
     ledger: new SqlIssuanceLedger(transactions),
     devices: new SqlDeviceRegistry(transactions),
@@ -48,13 +58,16 @@ export function storesOver(transactions: Transactions, limits: FailureLimits): S
     approvals: new SqlApprovals(transactions),
     digestNonces: new SqlDigestNonces(transactions),
     deviceKeys: new SqlDeviceKeys(transactions),
-    crls: new SqlCrlStore(transactions),
+    profiles: new SqlProfiles(transactions),
+    crls,
+    crlMaker: new CrlMakerHere(crls),
+    caState: new SqlCaState(transactions),
   };
 }
 
 /**
  * Opens the database in this thread, and brings its schema up to date.
- * @throws StorageUnavailable, SchemaError
+ * @throws StorageUnavailable, SchemaError, MovedAway
  */
 export async function openStores(
   config: StorageConfig,
@@ -62,5 +75,6 @@ export async function openStores(
 ): Promise<OpenStores> {
   const transactions = new GroupCommit({ path: config.sqlite, busyTimeout: config.busyTimeout });
   await migrate(transactions.schema);
+  await refuseMovedAway(transactions.read);
   return { ...storesOver(transactions, limits), close: () => transactions.close() };
 }

@@ -1,15 +1,18 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { Command } from 'commander';
+import { type DelegationName, defaultIssuer } from '../../ca/ca-state.ts';
 import { fingerprintOf, readCertificate } from '../../ca/certificate.ts';
+import { requireActive } from '../../ca/certification-authority.ts';
 import { readDer } from '../../ca/der.ts';
 import { describeName, readName } from '../../ca/distinguished-name.ts';
 import { labelIsTaken } from '../../hsm/replace-key.ts';
-import { type Config, loadConfig } from '../../server/config.ts';
-import { dataPaths, loadCaChain, readPem, toPem } from '../../server/data-directory.ts';
+import type { Config } from '../../server/config.ts';
+import { dataPaths, toPem } from '../../server/data-directory.ts';
 import { lockServer } from '../../server/server-lock.ts';
+import { loadCa } from '../certification-authority.ts';
 import { type DataOption, withJson, withStores } from '../data.ts';
 import { conflict, usage } from '../exit.ts';
-import { cmcKey, type DelegatedKey, makeDelegatedKey, ocspKey } from '../make-delegated-key.ts';
+import { delegatedLabel, makeDelegatedKey } from '../make-delegated-key.ts';
 import { openCa } from '../open-ca.ts';
 import { print, printFields, printJson } from '../print.ts';
 import { acceptClockCommand } from './accept-clock.ts';
@@ -20,29 +23,35 @@ export function caCommand(): Command {
   withJson(ca.command('show'))
     .description('show the root or the issuing certificate')
     .argument('[which]', 'root or issuing', 'root')
+    .option('--issuer <name>', 'of this issuer', defaultIssuer)
     .option('--pem', 'print it as PEM')
     .option('--fingerprint', 'print its SHA-256 fingerprint')
     .action(show);
   withJson(ca.command('cmc-key'))
     .description('make the key that signs CMC answers (/fullcmc) and packages of generated keys')
     .option('--replace', 'make another one in its place and revoke its certificate')
-    .action((options) => makeKey(cmcKey, options));
+    .option('--issuer <name>', 'of this issuer', defaultIssuer)
+    .action((options) => makeKeyOf('cmc', options));
   withJson(ca.command('ocsp-key'))
     .description('make the key that signs OCSP answers; its certificate lasts a year')
     .option('--replace', 'make another one in its place and revoke its certificate')
-    .action((options) => makeKey(ocspKey, options));
+    .option('--issuer <name>', 'of this issuer', defaultIssuer)
+    .action((options) => makeKeyOf('ocsp', options));
   ca.addCommand(crlCommand());
   ca.addCommand(acceptClockCommand());
   return ca;
 }
 
-function show(
+async function show(
   which: string,
-  options: DataOption & { pem?: true; fingerprint?: true; json?: true },
-): void {
+  options: DataOption & { issuer: string; pem?: true; fingerprint?: true; json?: true },
+): Promise<void> {
   if (which !== 'root' && which !== 'issuing')
     throw usage(`"${which}" is neither root nor issuing.`);
-  const certificate = loadCaChain(loadConfig(options.data).directory)[which];
+  const certificate = await withStores(
+    options,
+    async (stores) => requireActive(await loadCa(stores), options.issuer).chain[which],
+  );
   const { der, subject, serialNumber, notBefore, notAfter, id, x509 } = certificate;
   const fingerprint = fingerprintOf(der);
   if (options.pem) {
@@ -67,27 +76,24 @@ function show(
   else printFields(shown);
 }
 
-async function makeKey(
-  which: DelegatedKey,
-  options: DataOption & { replace?: true; json?: true },
+async function makeKeyOf(
+  which: DelegationName,
+  options: DataOption & { issuer: string; replace?: true; json?: true },
 ): Promise<void> {
   const der = await withStores(options, async (stores, config) => {
     // A server that lends the old key could not start its signer again.
     const unlock = options.replace ? lock(config) : () => undefined;
     try {
-      const ca = await openCa(config);
+      const open = await openCa(config, stores, options.issuer);
       try {
-        const path = dataPaths(config.directory)[which.certificate];
-        const label = config.hsm[which.label];
-        const there = existsSync(path);
-        if (!options.replace && (there || labelIsTaken(ca.token, label)))
+        const label = delegatedLabel(open, which);
+        if (!options.replace && (open.key.delegated[which] || labelIsTaken(open.token, label)))
           throw conflict(
             `There is a key ${label} already; --replace makes another one in its place.`,
           );
-        const old = there ? readCertificate(readPem(path)).serialNumber : undefined;
-        return await makeDelegatedKey(which, config, ca, stores, old);
+        return await makeDelegatedKey(which, config, open, stores);
       } finally {
-        ca.close();
+        open.close();
       }
     } finally {
       unlock();
@@ -103,7 +109,7 @@ async function makeKey(
   if (options.json) printJson({ ...shown, pem: toPem(der) });
   else {
     printFields(shown);
-    if (!options.replace) print('A server that is running uses it from its next start on.');
+    if (!options.replace) print('A server that is running uses it within seconds.');
   }
 }
 

@@ -10,7 +10,7 @@ import {
   type RevocationReason,
   revocationReasons,
 } from '../../ca/issuance-ledger.ts';
-import { loadCaChain } from '../../server/data-directory.ts';
+import { findOnRecord } from '../certification-authority.ts';
 import { type DataOption, operator, withJson, withStores } from '../data.ts';
 import { conflict, notFound, usage } from '../exit.ts';
 import { print, printJson } from '../print.ts';
@@ -79,7 +79,7 @@ async function revokeOne(
   order: RevocationOrder,
   options: RevokeOptions,
 ): Promise<void> {
-  const record = await onCertificate(options, (ledger, issuer) =>
+  const record = await onCertificate(serial, options, (ledger, issuer) =>
     ledger.revoke(issuer, serial, order),
   );
   if (!record) throw unknown(serial);
@@ -89,7 +89,7 @@ async function revokeOne(
 
 async function release(text: string, options: DataOption & { json?: true }): Promise<void> {
   const serial = serialOf(text);
-  const outcome = await onCertificate(options, (ledger, issuer) =>
+  const outcome = await onCertificate(serial, options, (ledger, issuer) =>
     ledger.release(issuer, serial, { at: new Date(), by: operator() }),
   );
   if (!outcome) throw unknown(serial);
@@ -104,13 +104,16 @@ async function release(text: string, options: DataOption & { json?: true }): Pro
   else print(`The certificate ${serial} is released from its hold.`);
 }
 
+/** Whichever of the CA's keys issued it. */
 function onCertificate<T>(
+  serial: string,
   options: DataOption,
   work: (ledger: IssuanceLedger, issuer: string) => Promise<T>,
-): Promise<T> {
-  return withStores(options, ({ ledger }, { directory }) =>
-    work(ledger, loadCaChain(directory).issuing.id),
-  );
+): Promise<T | undefined> {
+  return withStores(options, async (stores) => {
+    const record = await findOnRecord(stores, serial);
+    return record && work(stores.ledger, record.issuer);
+  });
 }
 
 function unknown(serial: string) {

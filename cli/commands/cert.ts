@@ -4,11 +4,13 @@ import { readDer } from '../../ca/der.ts';
 import { describeName, readName } from '../../ca/distinguished-name.ts';
 import { readGeneralNames } from '../../ca/general-names.ts';
 import type { IssuanceRecord } from '../../ca/issuance-ledger.ts';
-import { loadCaChain, toPem } from '../../server/data-directory.ts';
+import { toPem } from '../../server/data-directory.ts';
+import { findOnRecord } from '../certification-authority.ts';
 import { type DataOption, type ListOptions, parseLimit, withJson, withStores } from '../data.ts';
 import { notFound } from '../exit.ts';
 import { printFields, printJson, printTable } from '../print.ts';
 import { serialOf } from '../serial-number.ts';
+import { adoptCommand, compareCommand } from './cert-adoption.ts';
 import { releaseCommand, revokeCommand } from './cert-revocation.ts';
 
 export function certCommand(): Command {
@@ -25,6 +27,8 @@ export function certCommand(): Command {
     .action(show);
   cert.addCommand(revokeCommand());
   cert.addCommand(releaseCommand());
+  cert.addCommand(compareCommand());
+  cert.addCommand(adoptCommand());
   return cert;
 }
 
@@ -58,9 +62,7 @@ async function show(
   serial: string,
   options: DataOption & { pem?: true; json?: true },
 ): Promise<void> {
-  const record = await withStores(options, ({ ledger }, config) =>
-    ledger.find(loadCaChain(config.directory).issuing.id, serialOf(serial)),
-  );
+  const record = await withStores(options, (stores) => findOnRecord(stores, serialOf(serial)));
   if (!record) throw notFound(`There is no certificate with the serial number ${serial}.`);
   if (options.pem) {
     if (!record.certificate) throw notFound(`The intent ${serial} never became a certificate.`);

@@ -1,16 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { Command } from 'commander';
-import type { DelegatedCertificate } from '../../ca/delegated-certificate.ts';
-import { caKeyOf } from '../../server/ca-key.ts';
+import type { DelegationName } from '../../ca/ca-state.ts';
+import { type CertificationAuthority, requireActive } from '../../ca/certification-authority.ts';
 import { type Config, loadConfig, readSecret } from '../../server/config.ts';
-import {
-  dataPaths,
-  loadCaChain,
-  loadCmcCertificate,
-  loadOcspCertificate,
-} from '../../server/data-directory.ts';
-import { type DataOption, withJson } from '../data.ts';
+import { dataPaths } from '../../server/data-directory.ts';
+import { loadCa } from '../certification-authority.ts';
+import { type DataOption, withJson, withStores } from '../data.ts';
 import { CommandError, exitCodes } from '../exit.ts';
 import { print, printJson } from '../print.ts';
 
@@ -20,20 +16,20 @@ export function checkConfigCommand(): Command {
     .action(check);
 }
 
+/** What is checked, with the CA of its database. */
+interface Checked {
+  readonly config: Config;
+  ca(): Promise<CertificationAuthority>;
+}
+
 /** Each check is tried, so that one run shows every problem. A sentence that a check returns is no problem, but a note. */
-const checks: Readonly<Record<string, (config: Config) => unknown>> = {
-  'CA certificates': ({ directory }) => {
-    caKeyOf(loadCaChain(directory).issuing);
+const checks: Readonly<Record<string, (checked: Checked) => unknown>> = {
+  'CA certificates': async ({ ca }) => {
+    requireActive(await ca());
   },
-  'CMC certificate': ({ directory }) => {
-    const certificate = loadCmcCertificate(directory, loadCaChain(directory));
-    return checkDelegated(certificate, dataPaths(directory).cmc, 'cmc-key');
-  },
-  'OCSP certificate': ({ directory }) => {
-    const certificate = loadOcspCertificate(directory, loadCaChain(directory));
-    return checkDelegated(certificate, dataPaths(directory).ocsp, 'ocsp-key');
-  },
-  'TLS certificate and key': ({ directory }) => {
+  'CMC certificates': async ({ ca }) => checkDelegated(await ca(), 'cmc'),
+  'OCSP certificates': async ({ ca }) => checkDelegated(await ca(), 'ocsp'),
+  'TLS certificate and key': ({ config: { directory } }) => {
     const { serverChain, serverKey } = dataPaths(directory);
     const certificate = new X509Certificate(readFileSync(serverChain));
     if (!certificate.checkPrivateKey(createPrivateKey(readFileSync(serverKey))))
@@ -42,50 +38,67 @@ const checks: Readonly<Record<string, (config: Config) => unknown>> = {
     if (statSync(serverKey).mode & 0o077)
       throw new Error(`${serverKey} can be read by others; run chmod 600 on it.`);
   },
-  'PKCS#11 module': ({ hsm }) => {
-    statSync(hsm.module);
+  'PKCS#11 modules': ({ config: { tokens } }) => {
+    for (const { module } of Object.values(tokens)) statSync(module);
   },
-  PIN: ({ hsm }) => {
-    readSecret(hsm.pin, 'PIN');
+  PINs: ({ config: { tokens } }) => {
+    for (const [name, { pin }] of Object.entries(tokens))
+      readSecret(pin, `PIN of the token "${name}"`);
   },
-  'one-time password pepper': ({ pepper }) => {
+  'one-time password pepper': ({ config: { pepper } }) => {
     readSecret(pepper, 'one-time password pepper');
   },
-  database: ({ storage }) => {
+  database: ({ config: { storage } }) => {
     statSync(storage.sqlite);
   },
 };
 
 /** @returns a note */
-function checkDelegated(
-  certificate: DelegatedCertificate | undefined,
-  path: string,
-  command: string,
-): string | undefined {
-  if (!certificate) return `none yet; \`bestow ca ${command}\` makes ${path}`;
-  caKeyOf(certificate);
-  const { notAfter } = certificate;
-  if (notAfter <= new Date())
-    throw new Error(`${path} has expired; \`bestow ca ${command} --replace\` makes another one.`);
-  if (notAfter.getTime() - Date.now() < 30 * 86_400_000)
-    return `${path} ends at ${notAfter.toISOString()}; \`bestow ca ${command} --replace\` makes another one`;
-  return undefined;
+function checkDelegated(ca: CertificationAuthority, which: DelegationName): string | undefined {
+  const notes = ca.issuers.flatMap(({ name, active }) => {
+    const command = `\`bestow ca ${which}-key --issuer ${name}`;
+    const certificate = active?.delegated[which]?.certificate;
+    if (!active) return [`the issuer "${name}" waits for its own certificate`];
+    if (!certificate) return [`the issuer "${name}" has none; ${command}\` makes one`];
+    const ends = certificate.notAfter.toISOString();
+    if (certificate.notAfter <= new Date())
+      throw new Error(`That of "${name}" ended at ${ends}; ${command} --replace\` makes another.`);
+    return certificate.notAfter.getTime() - Date.now() < 30 * 86_400_000
+      ? [`that of "${name}" ends at ${ends}; ${command} --replace\` makes another one`]
+      : [];
+  });
+  return notes.length > 0 ? notes.join('; ') : undefined;
 }
 
-function check(options: DataOption & { json?: true }): void {
+async function check(options: DataOption & { json?: true }): Promise<void> {
   const config = loadConfig(options.data);
-  const results = Object.entries(checks).map(([what, run]) => {
-    try {
-      const note = run(config);
-      return typeof note === 'string' ? { what, ok: true, note } : { what, ok: true };
-    } catch (error) {
-      return { what, ok: false, problem: error instanceof Error ? error.message : String(error) };
-    }
-  });
+  const checked = { config, ca: () => withStores(options, loadCa) };
+  const results = [];
+  for (const [what, run] of Object.entries(checks)) results.push(await tried(what, run, checked));
   if (options.json) printJson(results);
   else
     for (const { what, ok, note, problem } of results)
       print([`${ok ? 'ok      ' : 'PROBLEM '} ${what}`, note, problem].filter(Boolean).join(': '));
   const problems = results.filter(({ ok }) => !ok).length;
   if (problems > 0) throw new CommandError(exitCodes.failure, `${problems} problem(s) found.`);
+}
+
+interface Result {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly note?: string;
+  readonly problem?: string;
+}
+
+async function tried(
+  what: string,
+  run: (checked: Checked) => unknown,
+  checked: Checked,
+): Promise<Result> {
+  try {
+    const note = await run(checked);
+    return typeof note === 'string' ? { what, ok: true, note } : { what, ok: true };
+  } catch (error) {
+    return { what, ok: false, problem: error instanceof Error ? error.message : String(error) };
+  }
 }

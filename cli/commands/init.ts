@@ -4,19 +4,21 @@ import { isIP } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
+import { delegations } from '../../ca/ca-state.ts';
 import { fingerprintOf } from '../../ca/certificate.ts';
 import { canonicalGeneralName } from '../../ca/general-names.ts';
 import { type CaKeyType, caKeyTypes } from '../../ca/signer.ts';
 import { checkLabel } from '../../enrollment/group.ts';
 import { checkTenantId } from '../../enrollment/tenant.ts';
 import { createSoftHsmToken, findSoftHsmModule } from '../../hsm/create-softhsm-token.ts';
-import { configFile, loadConfig } from '../../server/config.ts';
-import { dataPaths, toPem } from '../../server/data-directory.ts';
-import { openStores } from '../../storage/stores.ts';
+import { type Config, configFile, loadConfig } from '../../server/config.ts';
+import { dataPaths } from '../../server/data-directory.ts';
+import { openStores, type Stores } from '../../storage/stores.ts';
 import { collect, type DataOption, operator, withJson } from '../data.ts';
 import { CommandError, conflict, exitCodes, usage } from '../exit.ts';
 import { issueServerCertificate } from '../issue-server-certificate.ts';
-import { cmcKey, makeDelegatedKey, ocspKey } from '../make-delegated-key.ts';
+import { makeDelegatedKey } from '../make-delegated-key.ts';
+import type { OpenCa } from '../open-ca.ts';
 import { print, printJson } from '../print.ts';
 import { setUpCa } from '../set-up-ca.ts';
 import { checkEndpoints } from './tenant.ts';
@@ -144,26 +146,34 @@ async function setUp(
   say(
     `Making the CA keys in the token "${options.token}": root P-384, issuing, CMC and OCSP ${options.caKey}.`,
   );
-  const ca = await setUpCa(config, {
-    rootKey: 'root',
-    name: options.name ?? `Bestow ${randomBytes(3).toString('hex').toUpperCase()}`,
-    issuingKeyType: options.caKey,
-  });
   const stores = await openStores(config.storage, config.est.failures);
   try {
-    writeFileSync(paths.root, toPem(ca.chain.root.der));
-    writeFileSync(paths.issuing, toPem(ca.chain.issuing.der));
-    say(`Issuing the server's TLS certificate for ${order.hostnames.join(', ')}.`);
-    await issueServerCertificate(config, ca, stores, order.hostnames);
-    for (const key of [cmcKey, ocspKey]) await makeDelegatedKey(key, config, ca, stores);
-    const { tenant: id } = options;
-    await stores.tenants.add({ id, endpoints: order.endpoints, label: id }, operator(), new Date());
-    say(`Tenant ${id}: ${order.endpoints.join(', ') || 'no endpoint yet'}.`);
+    const ca = await setUpCa(config, stores, {
+      name: options.name ?? `Bestow ${randomBytes(3).toString('hex').toUpperCase()}`,
+      issuingKeyType: options.caKey,
+    });
+    await finishSetUp(config, ca, stores, options, order, say);
+    ca.close();
+    return ca.chain.root.der;
   } finally {
     await stores.close();
-    ca.close();
   }
-  return ca.chain.root.der;
+}
+
+async function finishSetUp(
+  config: Config,
+  ca: OpenCa,
+  stores: Stores,
+  options: InitOptions,
+  order: CheckedOrder,
+  say: (text: string) => void,
+): Promise<void> {
+  say(`Issuing the server's TLS certificate for ${order.hostnames.join(', ')}.`);
+  await issueServerCertificate(config, ca, stores, order.hostnames);
+  for (const which of delegations) await makeDelegatedKey(which, config, ca, stores);
+  const { tenant: id } = options;
+  await stores.tenants.add({ id, endpoints: order.endpoints, label: id }, operator(), new Date());
+  say(`Tenant ${id}: ${order.endpoints.join(', ') || 'no endpoint yet'}.`);
 }
 
 function writeSecret(path: string, secret: string): void {
@@ -200,7 +210,6 @@ function prepareToken(
     return {
       module,
       token,
-      key: 'issuing',
       pin: { file: 'secrets/pin' },
       environment: { SOFTHSM2_CONF: 'hsm/softhsm2.conf' },
     };
@@ -213,7 +222,6 @@ function prepareToken(
   return {
     module: resolve(module),
     token,
-    key: 'issuing',
     pin: options.pinFile === undefined ? { env: 'BESTOW_PIN' } : { file: resolve(options.pinFile) },
     ...(environment ? { environment: { SOFTHSM2_CONF: resolve(environment) } } : {}),
   };

@@ -1,15 +1,23 @@
+import { issuingKeysOf } from '../../ca/certification-authority.ts';
 import type { CrlRecord, RevocationState } from '../../ca/crl-store.ts';
-import { loadCaChain } from '../../server/data-directory.ts';
+import { loadCa } from '../certification-authority.ts';
 import { type Examined, type Finding, ok } from './finding.ts';
 
 const action =
   'run `bestow ca crl --out FILE` where relying parties fetch FILE, or ask the server for /crls';
 
 /** The server makes a CRL when one is asked for; what is stale here is what was published last. */
-export async function checkCrlAge({ config, stores, now }: Examined): Promise<Finding[]> {
-  const { crls } = await stores();
-  const { id } = loadCaChain(config.directory).issuing;
-  return [crlFinding(await crls.newest(id), await crls.state(id), now)];
+export async function checkCrlAge({ stores, now }: Examined): Promise<Finding[]> {
+  const opened = await stores();
+  const { crls } = opened;
+  const findings: Finding[] = [];
+  for (const { chain, issuer, generation } of issuingKeysOf(await loadCa(opened))) {
+    const { id, notAfter } = chain.issuing;
+    if (notAfter <= now) continue;
+    const { message, ...finding } = crlFinding(await crls.newest(id), await crls.state(id), now);
+    findings.push({ ...finding, message: `${issuer}, generation ${generation}: ${message}` });
+  }
+  return findings;
 }
 
 export function crlFinding(

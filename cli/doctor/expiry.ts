@@ -1,12 +1,11 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { type DelegationName, delegations } from '../../ca/ca-state.ts';
 import { parseDuration } from '../../ca/certificate-profile.ts';
-import {
-  dataPaths,
-  loadCaChain,
-  loadCmcCertificate,
-  loadOcspCertificate,
-} from '../../server/data-directory.ts';
+import type { CertificationAuthority, Issuer } from '../../ca/certification-authority.ts';
+import type { Config } from '../../server/config.ts';
+import { dataPaths } from '../../server/data-directory.ts';
+import { loadCa } from '../certification-authority.ts';
 import { type Examined, type Finding, ok, type Severity } from './finding.ts';
 
 export interface Lifetime {
@@ -24,49 +23,64 @@ const ofCa = { critical: 30, warn: 180, info: 365 };
 const ofServer = { critical: 7, warn: 30, info: 60 };
 const day = 86_400_000;
 
-export function checkExpiry({ config, now }: Examined): Finding[] {
-  const lifetimes = lifetimesIn(config.directory);
-  const findings = lifetimes.map((lifetime) => expiryFinding(lifetime, now));
-  const { issuing } = loadCaChain(config.directory);
-  const validity = parseDuration(config.profiles.device.validity) * 1000;
-  if (issuing.notAfter.getTime() - now.getTime() < validity)
-    findings.push({
-      severity: 'warn',
-      message: `device certificates are to be valid for ${config.profiles.device.validity}, but end with the issuing certificate`,
-      action: 'plan the next issuing CA',
-    });
-  return findings;
+export async function checkExpiry({ config, stores, now }: Examined): Promise<Finding[]> {
+  const ca = await loadCa(await stores());
+  const { serverChain } = dataPaths(config.directory);
+  const lifetimes = [...ca.issuers.flatMap(lifetimesOf), lifetimeOfServer(serverChain)];
+  return [...lifetimes.map((each) => expiryFinding(each, now)), ...cutShort(ca, config, now)];
 }
 
-function lifetimesIn(directory: string): Lifetime[] {
-  const { serverChain } = dataPaths(directory);
-  const chain = loadCaChain(directory);
-  const cmc = loadCmcCertificate(directory, chain);
-  const ocsp = loadOcspCertificate(directory, chain);
-  const tls = new X509Certificate(readFileSync(serverChain));
-  const action = 'plan the next CA: what it signed ends with it';
+/** Issuers that end before the device certificates would that they issue. */
+function cutShort({ issuers }: CertificationAuthority, config: Config, now: Date): Finding[] {
+  const { validity } = config.profiles.device;
+  const ends = now.getTime() + parseDuration(validity) * 1000;
+  return issuers.flatMap(({ name, active }) =>
+    active && active.chain.issuing.notAfter.getTime() < ends
+      ? [
+          {
+            severity: 'warn' as const,
+            message: `device certificates are to be valid for ${validity}, but end with the issuing certificate of "${name}"`,
+            action: `replace its key: \`bestow ca rollover start --issuer ${name}\``,
+          },
+        ]
+      : [],
+  );
+}
+
+/** The root's is told with each issuer below it. */
+function lifetimesOf({ name, active }: Issuer): Lifetime[] {
+  if (!active) return [];
+  const { chain, delegated } = active;
+  const action = 'plan the next CA: what it signed ends with it; see `bestow ca rollover`';
   return [
-    { ...chain.root, name: 'the root certificate', thresholds: ofCa, action },
-    { ...chain.issuing, name: 'the issuing certificate', thresholds: ofCa, action },
-    ...(cmc ? [delegated(cmc, 'CMC', 'cmc-key')] : []),
-    ...(ocsp ? [delegated(ocsp, 'OCSP', 'ocsp-key')] : []),
-    {
-      name: "the server's TLS certificate",
-      notBefore: new Date(tls.validFrom),
-      notAfter: new Date(tls.validTo),
-      thresholds: ofServer,
-      action: `put another one into ${serverChain}, with its key, and restart the server`,
-    },
+    { ...chain.root, name: `the root certificate of "${name}"`, thresholds: ofCa, action },
+    { ...chain.issuing, name: `the issuing certificate of "${name}"`, thresholds: ofCa, action },
+    ...delegations.flatMap((which) => {
+      const certificate = delegated[which]?.certificate;
+      return certificate ? [lifetimeOfDelegated(certificate, which, name)] : [];
+    }),
   ];
 }
 
-function delegated(
+function lifetimeOfServer(serverChain: string): Lifetime {
+  const tls = new X509Certificate(readFileSync(serverChain));
+  return {
+    name: "the server's TLS certificate",
+    notBefore: new Date(tls.validFrom),
+    notAfter: new Date(tls.validTo),
+    thresholds: ofServer,
+    action: `put another one into ${serverChain}, with its key, and restart the server`,
+  };
+}
+
+function lifetimeOfDelegated(
   { notBefore, notAfter }: Pick<Lifetime, 'notBefore' | 'notAfter'>,
-  what: string,
-  command: string,
+  which: DelegationName,
+  issuer: string,
 ): Lifetime {
-  const action = `stop the server and run \`bestow ca ${command} --replace\``;
-  return { name: `the ${what} certificate`, notBefore, notAfter, thresholds: ofServer, action };
+  const action = `stop the server and run \`bestow ca ${which}-key --issuer ${issuer} --replace\``;
+  const name = `the ${which.toUpperCase()} certificate of "${issuer}"`;
+  return { name, notBefore, notAfter, thresholds: ofServer, action };
 }
 
 export function expiryFinding(

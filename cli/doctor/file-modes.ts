@@ -33,10 +33,12 @@ function exposed(path: string, forbidden: number): Finding {
 
 /** A file of mixed content is closed by its directory, or has to be closed itself. */
 function rulesFor({ config }: Examined): Rule[] {
-  const { directory, hsm, pepper, storage } = config;
+  const { directory, tokens, pepper, storage } = config;
   const paths = dataPaths(directory);
   const { pin, securityOfficerPin, serverKey } = paths;
-  const named = [hsm.pin, pepper].flatMap((secret) => ('file' in secret ? [secret.file] : []));
+  const named = [...Object.values(tokens).map((token) => token.pin), pepper].flatMap((secret) =>
+    'file' in secret ? [secret.file] : [],
+  );
   const database = ['', '-wal', '-shm'].map((suffix) => `${storage.sqlite}${suffix}`);
   const secrets = [...named, pin, securityOfficerPin, paths.pepper, serverKey];
   const mixed = [paths.softHsm, ...database].filter((path) => !isClosed(dirname(path)));

@@ -1,60 +1,66 @@
-import { relocateSoftHsmToken } from '../../hsm/create-softhsm-token.ts';
-import { loadCryptoki } from '../../hsm/cryptoki.ts';
-import { openSigners } from '../../hsm/open-signers.ts';
-import { type OpenToken, openToken } from '../../hsm/open-token.ts';
-import { labelIsTaken } from '../../hsm/replace-key.ts';
-import type { TokenKey } from '../../hsm/token-key.ts';
-import { caKeyOf } from '../../server/ca-key.ts';
-import type { Config } from '../../server/config.ts';
 import {
-  dataPaths,
-  loadCaChain,
-  loadCmcCertificate,
-  loadOcspCertificate,
-} from '../../server/data-directory.ts';
+  type CertificationAuthority,
+  issuingKeysOf,
+  type TokenKeyName,
+} from '../../ca/certification-authority.ts';
+import { openSigners } from '../../hsm/open-signers.ts';
+import type { OpenToken } from '../../hsm/open-token.ts';
+import type { Config } from '../../server/config.ts';
+import { loadCa } from '../certification-authority.ts';
+import { openNamedToken } from '../open-ca.ts';
 import { type Examined, type Finding, ok } from './finding.ts';
 
-/** `bestow init` makes it under this label; it may be taken elsewhere, since no server needs it. */
-const rootKey = 'root';
+/** Opens each token once, beside a server, and signs with each key what can be no certificate. */
+export async function checkKeys({ config, stores, now }: Examined): Promise<Finding[]> {
+  const opened = await stores();
+  const { state } = await opened.caState.load();
+  const findings: Finding[] = [];
+  const keys = Map.groupBy(keysOf(await loadCa(opened), now), ({ token }) => token);
+  for (const [name, ofToken] of keys) findings.push(...(await signatures(name, ofToken, config)));
+  const { root } = state;
+  if (root && !keys.has(root.token))
+    findings.push(
+      ok(`the token "${root.token}" of the root is not needed for daily work, and was not opened`),
+    );
+  return findings;
+}
 
-/** Opens the token once, beside a server, and signs with each key what can be no certificate. */
-export async function checkKeys({ config }: Examined): Promise<Finding[]> {
-  const { directory, hsm } = config;
-  const paths = dataPaths(directory);
-  relocateSoftHsmToken(paths.softHsm, hsm.environment);
-  const cryptoki = loadCryptoki(hsm.module, hsm.environment);
-  const token = openToken(cryptoki, hsm, { pinRefused: paths.pinRefused, access: 'read-write' });
+function keysOf(ca: CertificationAuthority, now: Date): TokenKeyName[] {
+  return issuingKeysOf(ca)
+    .filter(({ chain }) => chain.issuing.notAfter > now)
+    .flatMap((key) => [key, ...Object.values(key.delegated)]);
+}
+
+async function signatures(
+  name: string,
+  keys: readonly TokenKeyName[],
+  config: Config,
+): Promise<Finding[]> {
+  const token = openNamedToken(config, name);
   try {
     const findings: Finding[] = [];
-    for (const key of keysOf(config, token)) findings.push(await signatureBy(key, token, config));
+    for (const key of keys) findings.push(await signatureBy(key, token, config));
     return findings;
   } finally {
     token.close();
   }
 }
 
-function keysOf({ directory, hsm }: Config, token: OpenToken): TokenKey[] {
-  const paths = dataPaths(directory);
-  const chain = loadCaChain(directory);
-  const cmc = loadCmcCertificate(directory, chain);
-  const ocsp = loadOcspCertificate(directory, chain);
-  const root = { label: rootKey, certificate: paths.root, ...caKeyOf(chain.root) };
-  return [
-    ...(labelIsTaken(token, rootKey) ? [root] : []),
-    { label: hsm.key, certificate: paths.issuing, ...caKeyOf(chain.issuing) },
-    ...(cmc ? [{ label: hsm.cmcKey, certificate: paths.cmc, ...caKeyOf(cmc) }] : []),
-    ...(ocsp ? [{ label: hsm.ocspKey, certificate: paths.ocsp, ...caKeyOf(ocsp) }] : []),
-  ];
-}
-
-async function signatureBy(key: TokenKey, token: OpenToken, { hsm }: Config): Promise<Finding> {
+async function signatureBy(
+  { label, publicKey, algorithm, token: name }: TokenKeyName,
+  token: OpenToken,
+  { tokens }: Config,
+): Promise<Finding> {
+  const certificate = 'its certificate';
   try {
-    await openSigners(token, { ...hsm, sessions: 1 }, [key]);
-    return ok(`the key ${key.label} signs, and fits ${key.certificate}`);
+    await openSigners(token, { ...tokens[name], sessions: 1 }, [
+      { label, publicKey, algorithm, certificate },
+    ]);
+    return ok(`the key ${label} signs, and fits ${certificate}`);
   } catch (error) {
     return {
       severity: 'critical',
-      message: `the key ${key.label} does not do: ${error instanceof Error ? error.message : error}`,
+      message: `the key ${label} does not do: ${error instanceof Error ? error.message : error}`,
       action: 'see that the token is there and unchanged; restore it from its backup if it is not',
     };
   }

@@ -1,5 +1,5 @@
 import type { CrlRecord } from '../../ca/crl-store.ts';
-import type { EstExchange } from './exchange.ts';
+import { type EstExchange, issuerOf } from './exchange.ts';
 import { crlsOnly } from './messages.ts';
 import { sendUnlessKnown, type TaggedMessage, withEntityTag } from './send-message.ts';
 
@@ -19,13 +19,9 @@ export function crlMessageOf(crl: CrlRecord): TaggedMessage {
  * /crls (RFC 8295 section 4): the CRL of the issuing CA, to anyone. A cache may keep it, but has to ask each time whether
  * something was revoked since.
  */
-export async function distributeCrls({
-  request,
-  response,
-  parts,
-  note,
-}: EstExchange): Promise<void> {
-  const crl = await parts.crls.current();
+export async function distributeCrls(exchange: EstExchange): Promise<void> {
+  const { request, response, note } = exchange;
+  const crl = await issuerOf(exchange).crls.current();
   note({ crl: crl.number });
   response.setHeader('Last-Modified', crl.thisUpdate.toUTCString());
   response.setHeader('Cache-Control', 'public, no-cache');

@@ -8,10 +8,11 @@ import {
   parseCertificateRequest,
   type RequestContent,
 } from '../../ca/certificate-request.ts';
+import { Refusal } from '../../ca/refusal.ts';
 import { enroll } from '../../enrollment/enroll.ts';
 import type { KeylessOrder } from '../../enrollment/policy.ts';
-import { reenroll } from '../../enrollment/reenroll.ts';
-import { sourceOf } from './authenticate.ts';
+import { reenroll, reenrollAgain } from '../../enrollment/reenroll.ts';
+import { certificateOf, sourceOf } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
 import { type Identified, identify, identifyRenewal } from './identify.ts';
 import { certsOnly, decodeBody } from './messages.ts';
@@ -27,9 +28,40 @@ export async function simpleEnroll(exchange: EstExchange): Promise<void> {
 
 /** RFC 7030 section 4.2.2. */
 export async function simpleReenroll(exchange: EstExchange): Promise<void> {
-  const identified = await identifyRenewal(exchange, () => readCertificateRequest(exchange));
-  const order = orderOf(exchange, identified);
-  sendCertificate(exchange, await reenroll(order, exchange.parts));
+  sendCertificate(exchange, await renewed(exchange));
+}
+
+async function renewed(exchange: EstExchange): Promise<Issued> {
+  try {
+    const identified = await identifyRenewal(exchange, () => readCertificateRequest(exchange));
+    return await reenroll(orderOf(exchange, identified), exchange.parts);
+  } catch (error) {
+    if (!(error instanceof Refusal && error.code === 'certificate-revoked')) throw error;
+    const again = await renewedBefore(exchange);
+    if (!again) throw error;
+    return again;
+  }
+}
+
+/**
+ * The one thing that a revoked certificate is still good for, where the renewal it asked for was what revoked it: that
+ * answer again, which may have been lost. For all else, and whatever is wrong here, it stays refused as revoked.
+ */
+async function renewedBefore(exchange: EstExchange): Promise<Issued | undefined> {
+  const { request, parts, group, note } = exchange;
+  const certificate = certificateOf(request);
+  if (!certificate) return undefined;
+  try {
+    const credentials = { certificate, ...(group ? { group } : {}) };
+    const holder = await parts.authenticators.certificate.holderOfSuperseded(credentials);
+    const { formerly: caller } = holder;
+    const order = orderOf(exchange, { caller, request: await readCertificateRequest(exchange) });
+    note({ device: caller.device.id, tenant: caller.tenant.id });
+    return await reenrollAgain(holder, order, parts.ledger);
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
 }
 
 /** A promise from the first step on, so that a malformed body and a malformed request are refused in one way. */

@@ -1,16 +1,17 @@
 import type { Request, Response } from 'express';
-import type { CaChain } from '../../ca/ca-chain.ts';
+import type { CaCertificate } from '../../ca/ca-chain.ts';
 import type { Profile } from '../../ca/certificate-profile.ts';
 import type { CrlPublisher } from '../../ca/crl-publisher.ts';
 import type { IssuanceLedger } from '../../ca/issuance-ledger.ts';
-import type { Signer } from '../../ca/signer.ts';
 import type { EnrollmentParts } from '../../enrollment/admit.ts';
 import type { DeliveredAnswers } from '../../enrollment/delivered-answers.ts';
 import type { DeviceRole } from '../../enrollment/device.ts';
 import type { DeviceKeySecrets, DeviceKeys } from '../../enrollment/device-keys.ts';
 import type { DeviceRegistry } from '../../enrollment/device-registry.ts';
 import type { Group } from '../../enrollment/group.ts';
+import type { Issuers, IssuingAuthority } from '../../enrollment/issuers.ts';
 import type { KeyGenerator } from '../../enrollment/key-generator.ts';
+import type { KeyPackager } from '../../enrollment/key-package.ts';
 import type { OneTimePasswordStore } from '../../enrollment/one-time-password-store.ts';
 import type { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import type { TenantDirectory } from '../../enrollment/tenant-directory.ts';
@@ -20,10 +21,9 @@ import type { PopChallenges } from './cmc/pop-challenge.ts';
 
 /** What the operations of EST work with. */
 export interface EstParts extends EnrollmentParts {
-  readonly chain: CaChain;
+  readonly issuers: Issuers<EstIssuer>;
   readonly profiles: Readonly<Record<DeviceRole, Profile>>;
   readonly ledger: IssuanceLedger;
-  readonly crls: CrlPublisher;
   readonly devices: DeviceRegistry;
   readonly tenants: TenantDirectory;
   readonly revocationChallenges: RevocationChallenges;
@@ -38,15 +38,17 @@ export interface EstParts extends EnrollmentParts {
   readonly deviceKeys: DeviceKeys;
   readonly deviceKeySecrets: DeviceKeySecrets;
   readonly deliveredAnswers: DeliveredAnswers;
-  /** Signs CMC answers and packages of generated keys; absent where the CA has no such key yet. */
-  readonly cmcSigner?: CmcSigner;
 }
 
 /** A key of this server's own, whose certificate says id-kp-cmcCA (RFC 6402 section 2.10). */
-export interface CmcSigner {
-  readonly signer: Signer;
-  /** DER; issued by the issuing CA. */
-  readonly certificate: Uint8Array;
+export type CmcSigner = KeyPackager;
+
+/** An issuing CA as EST shows it. */
+export interface EstIssuer extends IssuingAuthority {
+  /** What /cacerts gives. */
+  readonly announced: readonly CaCertificate[];
+  /** CRLs of the active key. */
+  readonly crls: Pick<CrlPublisher, 'current'>;
 }
 
 /** A request that has found its operation. */
@@ -59,4 +61,9 @@ export interface EstExchange {
   readonly requestId: string;
   /** Adds to the request's line in the log. */
   note(fields: Readonly<Record<string, unknown>>): void;
+}
+
+/** The issuing CA of the path's group; without a label the default one. @throws SignerUnavailable */
+export function issuerOf({ parts, group }: Pick<EstExchange, 'parts' | 'group'>): EstIssuer {
+  return parts.issuers.of(group);
 }

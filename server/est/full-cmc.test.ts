@@ -9,6 +9,7 @@ import { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import { cmcResponderProfile } from '../../ca/certificate-profile.ts';
 import { readDer } from '../../ca/der.ts';
 import { memoryLedger } from '../../test/support/memory-ledger.ts';
+import { oneIssuer } from '../../test/support/one-issuer.ts';
 import { makePlan, makeSoftwareCa } from '../../test/support/software-ca.ts';
 import { SoftwareSigner } from '../../test/support/software-signer.ts';
 import { estApp } from './app.ts';
@@ -41,8 +42,9 @@ before(async () => {
 });
 
 /** A message that nobody can have sent needs nothing but the key for its answer. */
-function ask(parts: Partial<EstParts> = { cmcSigner }) {
-  const app = estApp({ authority, ...parts } as EstParts, pino({ level: 'silent' }));
+function ask(more: { cmcSigner?: CmcSigner } = { cmcSigner }) {
+  const issuers = oneIssuer(authority, more);
+  const app = estApp({ issuers } as unknown as EstParts, pino({ level: 'silent' }));
   return request(app)
     .post('/.well-known/est/fullcmc')
     .set('Content-Type', 'application/pkcs7-mime')

@@ -6,7 +6,7 @@ import { WorkQueue } from '../../ca/work-queue.ts';
 import { failureOf } from './cmc/cmc-failure.ts';
 import { hasSucceeded, nothing, type Outcome, respond, statusOf } from './cmc/outcome.ts';
 import { processMessage } from './cmc/process-message.ts';
-import type { CmcSigner, EstExchange } from './exchange.ts';
+import { type CmcSigner, type EstExchange, issuerOf } from './exchange.ts';
 import { certsOnly, decodeBody } from './messages.ts';
 import { refuse } from './refusals.ts';
 import { RefusedMessage } from './refused-message.ts';
@@ -28,8 +28,8 @@ const answersToStrangers = new WorkQueue({
 
 /** @throws RefusedMessage where nothing was granted; Refusal where there is no key to sign an answer with; Unavailable */
 export async function fullCmc(exchange: EstExchange): Promise<void> {
-  const { request, response, parts } = exchange;
-  const { cmcSigner } = parts;
+  const { request, response } = exchange;
+  const { authority, cmcSigner } = issuerOf(exchange);
   // RFC 7030 section 4.3.2: a client takes this to mean that Full CMC is not offered.
   if (!cmcSigner)
     throw refuse(
@@ -38,7 +38,7 @@ export async function fullCmc(exchange: EstExchange): Promise<void> {
     );
   requireCmcRequest(request.headers['content-type']);
   const outcome = await outcomeOf(exchange, cmcSigner);
-  const { der: issuer } = parts.authority.issuer;
+  const { der: issuer } = authority.issuer;
   if (isSimple(outcome)) {
     response.setHeader('Cache-Control', 'no-store');
     const certificates = certsOnly([...outcome.certificates, issuer]);

@@ -13,7 +13,7 @@ import { caMessageOf } from './ca-certificates.ts';
 import { crlMessageOf } from './crls.ts';
 import { attributesAt } from './csr-attributes.ts';
 import { goodCertificatesOf } from './ee-certificates.ts';
-import type { EstExchange, EstParts } from './exchange.ts';
+import { type EstExchange, type EstIssuer, issuerOf } from './exchange.ts';
 import { certsOnly } from './messages.ts';
 import { type PackageType, type PalEntry, type PalFormat, palFormats } from './pal-format.ts';
 import { refuse } from './refusals.ts';
@@ -77,8 +77,9 @@ async function entriesFor(caller: Caller, exchange: EstExchange): Promise<PalEnt
     uri: `${base}/${operation}`,
   });
   const { parts } = exchange;
-  const entries = [entry('caCertificates', 'cacerts', caMessageOf(parts.chain).der.length)];
-  const crl = await crlSize(parts);
+  const issuer = issuerOf(exchange);
+  const entries = [entry('caCertificates', 'cacerts', caMessageOf(issuer.announced).der.length)];
+  const crl = await crlSize(issuer);
   if (crl !== undefined) entries.push(entry('crls', 'crls', crl));
   const { certificate } = caller;
   if (!certificate || isInLastThird(certificate, new Date())) {
@@ -99,7 +100,7 @@ async function entriesFor(caller: Caller, exchange: EstExchange): Promise<PalEnt
 }
 
 /** While no CRL can be had the rest of the list is still true. */
-async function crlSize({ crls }: EstParts): Promise<number | undefined> {
+async function crlSize({ crls }: EstIssuer): Promise<number | undefined> {
   try {
     return crlMessageOf(await crls.current()).der.length;
   } catch (error) {

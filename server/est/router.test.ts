@@ -25,6 +25,7 @@ import { PlatformKeyGenerator } from '../../enrollment/platform-key-generator.ts
 import { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { certificateOf, makeKey } from '../../test/support/est-client.ts';
+import { oneIssuer } from '../../test/support/one-issuer.ts';
 import { makeSoftwareCa, type SoftwareCa } from '../../test/support/software-ca.ts';
 import { AnswersInMemory } from '../delivered-answers.ts';
 import { estApp } from './app.ts';
@@ -57,22 +58,22 @@ before(async () => {
   await stores.devices.add({ id: 'device-1', tenant: 'acme', names: [] }, 'test', now);
   const { ledger, devices, tenants, oneTimePasswords, approvals } = stores;
   const profile = { validity: '1d', endpoints: 'none' } as const;
+  const authority = new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix: 1 });
+  const crls = new CrlPublisher({
+    issuer: issuing,
+    signer,
+    store: stores.crls,
+    validitySeconds: 3600,
+    report: (error) => assert.fail(String(error)),
+  });
   app = estApp(
     {
-      authority: new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix: 1 }),
-      chain: { root, issuing },
+      issuers: oneIssuer(authority, { announced: [root, issuing], crls }),
       profiles: {
         device: deviceProfile(profile),
         'registration-authority': registrationAuthorityProfile(profile),
       },
       ledger,
-      crls: new CrlPublisher({
-        issuer: issuing,
-        signer,
-        store: stores.crls,
-        validitySeconds: 3600,
-        report: (error) => assert.fail(String(error)),
-      }),
       devices,
       tenants,
       approvals,
@@ -83,7 +84,7 @@ before(async () => {
         digest: new DigestAuthenticator(oneTimePasswords, stores.digestNonces, pepper),
         nonces: new NonceMint(pepper),
         certificate: new CertificateAuthenticator(
-          new ClientCertificateValidator([issuing]),
+          new ClientCertificateValidator({ certificates: [issuing] }),
           ledger,
           devices,
         ),

@@ -23,7 +23,9 @@ import type { StatusParts } from './exchange.ts';
 
 const ca = await makeSoftwareCa();
 const { issuing, root } = ca;
-const chain = { issuing, root };
+const crlPath = `/crl/${issuing.id}.crl`;
+const issuingPath = `/ca/${issuing.id}.cer`;
+const rootPath = `/ca/${root.id}.cer`;
 const log: Record<string, unknown>[] = [];
 const logger = pino({}, { write: (line: string) => log.push(JSON.parse(line)) });
 const hour = 3_600_000;
@@ -32,6 +34,7 @@ const start = new Date(Math.floor(Date.now() / 1000) * 1000);
 const later = (ms: number) => new Date(start.getTime() + ms);
 const crl: CrlRecord = {
   issuer: issuing.id,
+  partition: 0,
   number: 7,
   thisUpdate: later(-hour),
   nextUpdate: later(100 * hour),
@@ -60,15 +63,11 @@ beforeEach(async () => {
   const { serialNumber } = await authority.issue(makePlan());
   good = ocspRequest([certificateId(issuing, serialNumber)]);
   parts = {
-    chain,
-    crls: { current: async () => crl },
-    responder: new OcspResponder({
-      issuer: issuing,
-      signer,
-      certificate,
-      ledger,
-      validitySeconds: 1800,
-    }),
+    crls: (id) => (id === issuing.id ? { current: async () => crl } : undefined),
+    certificate: (id) => [root, issuing].find((each) => each.id === id),
+    responders: [
+      new OcspResponder({ issuer: issuing, signer, certificate, ledger, validitySeconds: 1800 }),
+    ],
     logger,
   };
   app = statusApp(parts);
@@ -99,9 +98,9 @@ function maxAgeIn(headers: Record<string, string>): number {
 
 describe('CRL and certificates', () => {
   const files = [
-    ['/crl/issuing.crl', 'application/pkix-crl', crl.der, crl.thisUpdate, crl.nextUpdate],
-    ['/issuing.cer', 'application/pkix-cert', issuing.der, issuing.notBefore, issuing.notAfter],
-    ['/root.cer', 'application/pkix-cert', root.der, root.notBefore, root.notAfter],
+    [crlPath, 'application/pkix-crl', crl.der, crl.thisUpdate, crl.nextUpdate],
+    [issuingPath, 'application/pkix-cert', issuing.der, issuing.notBefore, issuing.notAfter],
+    [rootPath, 'application/pkix-cert', root.der, root.notBefore, root.notAfter],
   ] as const;
   for (const [path, type, der, modified, expires] of files)
     test(path, async () => {
@@ -130,10 +129,10 @@ describe('CRL and certificates', () => {
     });
 
   test('no cache keeps a CRL beyond its end, and each CRL has a tag of its own', async () => {
-    const { headers } = await get('/crl/issuing.crl');
+    const { headers } = await get(crlPath);
     const nearEnd = { ...crl, number: 8, nextUpdate: new Date(Date.now() + 90_000) };
-    app = statusApp({ ...parts, crls: { current: async () => nearEnd } });
-    const next = await get('/crl/issuing.crl');
+    app = statusApp({ ...parts, crls: () => ({ current: async () => nearEnd }) });
+    const next = await get(crlPath);
     assert.ok(maxAgeIn(next.headers) <= 90 && maxAgeIn(next.headers) > 60);
     assert.notEqual(next.headers.etag, headers.etag);
   });
@@ -204,22 +203,30 @@ describe('OCSP', () => {
   });
 
   test('without a key for it: nothing there', async () => {
-    const { responder: _, ...others } = parts;
-    app = statusApp(others);
+    app = statusApp({ ...parts, responders: [] });
     assert.equal((await post(good)).status, 404);
-    assert.equal((await get('/issuing.cer')).status, 200);
+    assert.equal((await get(issuingPath)).status, 200);
   });
 });
 
 test('another path or method is refused in a sentence, under a request id', async () => {
-  for (const path of ['/', '/crl', '/issuing.cer/', '/ocspx', '/.well-known/est/cacerts']) {
+  for (const path of [
+    '/',
+    '/crl',
+    `/crl/${root.id}.crl`,
+    `/crl/${issuing.id}.cer`,
+    '/ca/00.cer',
+    `${issuingPath}/`,
+    '/ocspx',
+    '/.well-known/est/cacerts',
+  ]) {
     const answer = await request(app).get(path);
     assert.equal(answer.status, 404, path);
     assert.match(answer.text, /nothing at this path\. \(request [0-9a-f-]{36}\)/);
     assert.ok(answer.text.includes(answer.headers['x-request-id'] ?? 'no id'));
     assert.equal(answer.headers['cache-control'], 'no-store');
   }
-  const file = await request(app).post('/crl/issuing.crl');
+  const file = await request(app).post(crlPath);
   assert.equal(file.status, 405);
   assert.equal(file.headers.allow, 'GET, HEAD');
   const ocsp = await request(app).put('/ocsp');
@@ -229,8 +236,8 @@ test('another path or method is refused in a sentence, under a request id', asyn
 
 test('a CRL that cannot be had is a fault, which is not explained', async () => {
   const current = () => Promise.reject(new Error('secret of the storage'));
-  app = statusApp({ ...parts, crls: { current } });
-  const answer = await request(app).get('/crl/issuing.crl');
+  app = statusApp({ ...parts, crls: () => ({ current }) });
+  const answer = await request(app).get(crlPath);
   assert.equal(answer.status, 500);
   assert.doesNotMatch(answer.text, /secret/);
 });

@@ -22,7 +22,6 @@ const fetched = ['GET', 'HEAD'];
 
 /** The status service as an express application; the listener is server/listener.ts. */
 export function statusApp(parts: StatusParts): Express {
-  const operationAt = operationsOf(parts);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -30,7 +29,7 @@ export function statusApp(parts: StatusParts): Express {
   app.use(endIfUpgrade);
   app.use(async (request, response) => {
     response.setHeader('X-Content-Type-Options', 'nosniff');
-    const operation = operationAt(request.path);
+    const operation = operationAt(request.path, parts);
     if (!operation) throw refuse('unknown-path', 'There is nothing at this path.');
     requireMethod(request, response, operation.methods);
     await operation.does({
@@ -45,24 +44,27 @@ export function statusApp(parts: StatusParts): Express {
   return app;
 }
 
-function operationsOf({ responder }: StatusParts): (path: string) => Operation | undefined {
-  const files = new Map<string, Operation>([
-    [statusPaths.crl, { methods: fetched, does: distributeCrl }],
-    [
-      statusPaths.issuing,
-      { methods: fetched, does: (exchange) => distributeCaCertificate(exchange, 'issuing') },
-    ],
-    [
-      statusPaths.root,
-      { methods: fetched, does: (exchange) => distributeCaCertificate(exchange, 'root') },
-    ],
-  ]);
-  const ocsp: Operation | undefined = responder && {
-    methods: [...fetched, 'POST'],
-    does: (exchange) => answerOcsp(exchange, responder),
-  };
-  const { ocsp: base } = statusPaths;
-  return (path) => (path === base || path.startsWith(`${base}/`) ? ocsp : files.get(path));
+function operationAt(path: string, parts: StatusParts): Operation | undefined {
+  const { ocsp } = statusPaths;
+  if (path === ocsp || path.startsWith(`${ocsp}/`))
+    return parts.responders.length > 0
+      ? { methods: [...fetched, 'POST'], does: answerOcsp }
+      : undefined;
+  const [, directory, id = ''] = /^\/(crl|ca)\/([0-9a-f]{2,128})\.(?:crl|cer)$/.exec(path) ?? [];
+  if (directory === 'crl' && path === statusPaths.crl(id)) {
+    const crls = parts.crls(id);
+    return crls && { methods: fetched, does: (exchange) => distributeCrl(exchange, crls) };
+  }
+  if (directory === 'ca' && path === statusPaths.certificate(id)) {
+    const certificate = parts.certificate(id);
+    return (
+      certificate && {
+        methods: fetched,
+        does: (exchange) => distributeCaCertificate(exchange, certificate),
+      }
+    );
+  }
+  return undefined;
 }
 
 function sendError({ logger }: StatusParts): ErrorRequestHandler {

@@ -1,15 +1,20 @@
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
-import type { CaChain } from '../../ca/ca-chain.ts';
+import type { CaCertificate } from '../../ca/ca-chain.ts';
 import type { CrlPublisher } from '../../ca/crl-publisher.ts';
 import type { OcspResponder } from '../../ca/ocsp-responder.ts';
 
-/** What the status listener answers from. */
-export interface StatusParts {
-  readonly chain: CaChain;
-  readonly crls: Pick<CrlPublisher, 'current'>;
-  /** Absent where the CA has no key for it yet. */
-  readonly responder?: OcspResponder;
+/** What the status listener answers from; it changes with the CA. */
+export interface StatusSources {
+  /** The CRLs of a key, by the `CaCertificate.id` of its issuer. */
+  crls(id: string): Pick<CrlPublisher, 'current'> | undefined;
+  /** A certificate of the CA, by its `CaCertificate.id`. */
+  certificate(id: string): CaCertificate | undefined;
+  /** One for each key that has delegated OCSP. */
+  readonly responders: readonly OcspResponder[];
+}
+
+export interface StatusParts extends StatusSources {
   readonly logger: Logger;
 }
 

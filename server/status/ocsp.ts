@@ -3,7 +3,7 @@
  * in the answer; that of HTTP is 200.
  */
 
-import { type OcspRequest, readOcspRequest } from '../../ca/ocsp-request.ts';
+import { type CertificateId, type OcspRequest, readOcspRequest } from '../../ca/ocsp-request.ts';
 import type { OcspAnswer, OcspResponder } from '../../ca/ocsp-responder.ts';
 import { type OcspErrorStatus, ocspError } from '../../ca/ocsp-response.ts';
 import { Refusal } from '../../ca/refusal.ts';
@@ -20,16 +20,13 @@ const contentType = 'application/ocsp-response';
 const readBody = bodyReader(16 * 1024);
 
 /** @throws Refusal when what was sent is no OCSP request to begin with */
-export async function answerOcsp(
-  exchange: StatusExchange,
-  responder: OcspResponder,
-): Promise<void> {
+export async function answerOcsp(exchange: StatusExchange): Promise<void> {
   const { request, response, note } = exchange;
   if (request.method === 'POST') {
     requireMediaType(request, 'application/ocsp-request');
     await readBody(request);
   }
-  const answer = await answerOrError(exchange, responder);
+  const answer = await answerOrError(exchange);
   if (typeof answer === 'string') {
     note({ ocsp: answer });
     response.setHeader('Cache-Control', 'no-store');
@@ -40,13 +37,12 @@ export async function answerOcsp(
   sendAnswer(exchange, answer);
 }
 
-async function answerOrError(
-  exchange: StatusExchange,
-  responder: OcspResponder,
-): Promise<OcspAnswer | OcspErrorStatus> {
+async function answerOrError(exchange: StatusExchange): Promise<OcspAnswer | OcspErrorStatus> {
   const { note, parts, requestId } = exchange;
   try {
-    return (await responder.answer(readRequest(exchange, responder))) ?? 'unauthorized';
+    const asked = readRequest(exchange);
+    const responder = responderFor(asked.certificates, parts.responders);
+    return (await responder?.answer(asked)) ?? 'unauthorized';
   } catch (error) {
     if (error instanceof Refusal) {
       note({ refusal: error.code, reason: error.message });
@@ -57,10 +53,19 @@ async function answerOrError(
   }
 }
 
-function readRequest({ request }: StatusExchange, responder: OcspResponder): OcspRequest {
+/** An answer is signed in the name of one issuer: that of the first certificate whose issuer is one of ours. */
+function responderFor(
+  certificates: readonly CertificateId[],
+  responders: readonly OcspResponder[],
+): OcspResponder | undefined {
+  const namedBy = (id: CertificateId) => responders.find((each) => each.namesIssuer(id));
+  return certificates.map(namedBy).find((found) => found !== undefined);
+}
+
+function readRequest({ request, parts }: StatusExchange): OcspRequest {
   if (request.method !== 'POST')
     return readOcspPath(request.path.slice(statusPaths.ocsp.length), (id) =>
-      responder.namesIssuer(id),
+      parts.responders.some((responder) => responder.namesIssuer(id)),
     );
   // Without a body there is none to read.
   return readOcspRequest(request.body instanceof Buffer ? request.body : Buffer.alloc(0));

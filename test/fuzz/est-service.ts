@@ -40,6 +40,7 @@ import { createStatusListener } from '../../server/listener.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { spkiOf } from '../support/forged-request.ts';
 import { ForgingDevice } from '../support/forging-device.ts';
+import { oneIssuer } from '../support/one-issuer.ts';
 import { makePlan, makeSoftwareCa, type SoftwareCa } from '../support/software-ca.ts';
 import { SoftwareSigner } from '../support/software-signer.ts';
 import { certificates } from './seeds.ts';
@@ -211,23 +212,26 @@ async function partsOf(
   const { certificate } = await authority.issue(
     makePlan({ profile: cmcResponderProfile, publicKey: publicKeyOf(cmcKey.publicKey) }),
   );
+  const crls = new CrlPublisher({
+    issuer: issuing,
+    signer,
+    store: stores.crls,
+    validitySeconds: 3600,
+    report: (error) => {
+      throw error;
+    },
+  });
   return {
-    authority,
-    chain: { root, issuing },
+    issuers: oneIssuer(authority, {
+      announced: [root, issuing],
+      crls,
+      cmcSigner: { signer: cmcKey, certificate },
+    }),
     profiles: {
       device: deviceProfile(day),
       'registration-authority': registrationAuthorityProfile(day),
     },
     ledger,
-    crls: new CrlPublisher({
-      issuer: issuing,
-      signer,
-      store: stores.crls,
-      validitySeconds: 3600,
-      report: (error) => {
-        throw error;
-      },
-    }),
     devices,
     tenants,
     approvals,
@@ -238,7 +242,7 @@ async function partsOf(
       digest: new DigestAuthenticator(oneTimePasswords, stores.digestNonces, pepper),
       nonces: new NonceMint(pepper),
       certificate: new CertificateAuthenticator(
-        new ClientCertificateValidator([issuing]),
+        new ClientCertificateValidator({ certificates: [issuing] }),
         ledger,
         devices,
       ),
@@ -251,7 +255,6 @@ async function partsOf(
     deviceKeySecrets: new DeviceKeySecrets(pepper),
     deliveredAnswers: new AnswersInMemory(),
     keyGenerators: { platform: new PlatformKeyGenerator() },
-    cmcSigner: { signer: cmcKey, certificate },
   };
 }
 

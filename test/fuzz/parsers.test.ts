@@ -15,7 +15,7 @@ import {
 import { readSignedData, verifySigner } from '../../ca/cms/read-signed-data.ts';
 import { readRecipientKey } from '../../ca/cms/recipient-key.ts';
 import { readSmimeCapabilities } from '../../ca/cms/smime-capabilities.ts';
-import { composeCrl } from '../../ca/crl.ts';
+import { CrlEntries, composeCrl } from '../../ca/crl.ts';
 import { DerError, encodeBitString, readDer } from '../../ca/der.ts';
 import { readPublicKey } from '../../ca/key-rules.ts';
 import { malformed, Refusal } from '../../ca/refusal.ts';
@@ -47,7 +47,7 @@ import {
 } from './seeds.ts';
 
 const { issuing, signer } = await makeSoftwareCa();
-const validator = new ClientCertificateValidator([issuing]);
+const validator = new ClientCertificateValidator({ certificates: [issuing] });
 const anyKey = readPublicKey(
   readDer(keyPairs['P-256'].publicKey.export({ type: 'spki', format: 'der' })),
 );
@@ -93,11 +93,12 @@ const statement = {
   number: 300,
   thisUpdate: new Date(1_800_000_000_000),
   nextUpdate: new Date(1_800_086_400_000),
-  revoked,
 };
-const crl = Buffer.from(
-  await signStructure(await composeCrl(statement, issuing, signer.algorithm), signer),
-);
+const entries = new CrlEntries();
+entries.add(revoked);
+const listed = composeCrl(statement, entries, issuing, signer.algorithm);
+const crl = Buffer.from(await signStructure(Buffer.concat(listed), signer));
+const meaning = entries.meaning();
 
 /** What is no certificate, or no DER at all. */
 const notRead = [DerError, CertificateError];
@@ -171,7 +172,7 @@ readOrRefused(
       ]),
       (der) => readCertificateIdentifier(elementOf(der)),
     ),
-    'CRLs that we signed': parser(nearTo([crl]), (der) => checkCrl(der, statement, issuing), [
+    'CRLs that we signed': parser(nearTo([crl]), (der) => checkCrl(der, statement, meaning, issuing), [
       CrlMismatch,
       ...notRead,
     ]),

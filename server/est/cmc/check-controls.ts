@@ -4,6 +4,7 @@
 
 import { sameName } from '../../../ca/distinguished-name.ts';
 import type { Caller } from '../../../enrollment/authenticator.ts';
+import { findIssued } from '../../../enrollment/issuers.ts';
 import { isRegistrationAuthority } from '../../../enrollment/registration-authority.ts';
 import {
   type Revocable,
@@ -60,6 +61,7 @@ export async function checkRevocation(
     issuer,
     serialNumber,
     reason,
+    invalidityDate,
     sharedSecret,
   }: RequestControls['revocations'][number],
 ): Promise<CheckedRevocation> {
@@ -67,6 +69,7 @@ export async function checkRevocation(
   const order: RevocationOrder = {
     serialNumber,
     reason,
+    ...(invalidityDate ? { invalidityDate } : {}),
     ...(known ? { caller: known.caller } : {}),
     ...(sharedSecret ? { secret: Buffer.from(sharedSecret).toString('utf8') } : {}),
     source: sourceOf(exchange.request),
@@ -81,9 +84,9 @@ export async function requireOwnCertificate(
   { known }: Requester,
   { issuer, serialNumber }: IssuerAndSerialNumber,
 ): Promise<void> {
-  const { authority, ledger } = exchange.parts;
+  const { issuers, ledger } = exchange.parts;
   requireOwnIssuer(exchange, issuer);
-  const record = await ledger.find(authority.issuer.id, serialNumber);
+  const record = await findIssued(issuers, ledger, serialNumber);
   if (!known || record?.subscriber !== known.caller.device.id)
     throw failed(
       'unknown-certificate',
@@ -93,7 +96,7 @@ export async function requireOwnCertificate(
 }
 
 function requireOwnIssuer({ parts }: EstExchange, issuer: Uint8Array): void {
-  if (!sameName(issuer, parts.authority.issuer.subject))
+  if (!parts.issuers.certificates.some(({ subject }) => sameName(issuer, subject)))
     throw failed(
       'unknown-certificate',
       'The certificate is of another issuer than this CA.',

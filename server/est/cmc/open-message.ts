@@ -2,7 +2,7 @@
  * A Full PKI Request with its sender and its requests: what has to be known before any of it is judged.
  */
 
-import type { EstExchange } from '../exchange.ts';
+import { type EstExchange, issuerOf } from '../exchange.ts';
 import type { BodyPartId } from './body-part.ts';
 import { failureOf } from './cmc-failure.ts';
 import type { OpenedPendToken } from './pend-token.ts';
@@ -39,7 +39,7 @@ export async function openMessage(
   const queries = await readQueries(exchange, message);
   let requests: Promise<CmcRequest[]> | undefined;
   const readOnce = () => {
-    const { subject } = exchange.parts.authority.issuer;
+    const { subject } = issuerOf(exchange).authority.issuer;
     requests ??= readRequests(message.data.requests, subject);
     return requests;
   };
@@ -56,12 +56,12 @@ function keysOf(requests: readonly CmcRequest[]): RequestKey[] {
   });
 }
 
-async function readQueries({ parts }: EstExchange, { controls }: CmcMessage): Promise<Query[]> {
+async function readQueries(exchange: EstExchange, { controls }: CmcMessage): Promise<Query[]> {
+  const { subject } = issuerOf(exchange).authority.issuer;
   const queries: Query[] = [];
   for (const { bodyPartId, pendToken } of controls.queries)
     try {
-      const opened = parts.pendTokens.open(pendToken);
-      const { subject } = parts.authority.issuer;
+      const opened = exchange.parts.pendTokens.open(pendToken);
       const [request] = await readRequests([opened.pending.tagged], subject);
       if (request) queries.push({ bodyPartId, request, ...opened });
     } catch (error) {

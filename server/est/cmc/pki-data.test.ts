@@ -125,14 +125,16 @@ describe('what Bouncy Castle builds', () => {
     assert.ok(!isWitnessOf(identityProof, 'correct horse', requestSequence));
   });
 
-  test('a revocation, with and without its secret', async () => {
+  test('a revocation, with and without its secret and the time', async () => {
     await cmc.certificate('revoked', readVector('rfc8410-05-CERTIFICATE.pem'));
     const { controls } = await contentOf(
       'none=yes',
-      'revoke=revoked,1,open sesame',
+      'revoke=revoked,1,open sesame,20240229235959Z',
       'revoke=revoked,4',
     );
     const [first, second] = readControls(controls).revocations;
+    assert.equal(first?.invalidityDate?.toISOString(), '2024-02-29T23:59:59.000Z');
+    assert.equal(second?.invalidityDate, undefined);
     assert.equal(Buffer.from(first?.sharedSecret ?? []).toString(), 'open sesame');
     assert.equal(first?.reason, 'keyCompromise');
     assert.equal(first.serialNumber, '5601474a2a8dc330');
@@ -148,6 +150,13 @@ describe('what Bouncy Castle builds', () => {
         reason: 'badRequest',
         bodyList: [101],
       });
+    });
+
+  for (const time of ['20230229000000Z', '20230101240000Z', '20230101000060Z', '20231301000000Z'])
+    test(`a revocation since ${time}, which there is not`, async () => {
+      await cmc.certificate('revoked', readVector('rfc8410-05-CERTIFICATE.pem'));
+      const { controls } = await contentOf('none=yes', `revoke=revoked,1,,${time}`);
+      assert.throws(() => readControls(controls), { reason: 'badRequest', bodyList: [101] });
     });
 
   test('a message within a message keeps its octets, BER or DER', async () => {

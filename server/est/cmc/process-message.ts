@@ -9,7 +9,7 @@ import { malformed, Refusal } from '../../../ca/refusal.ts';
 import { ApprovalPending } from '../../../enrollment/approvals.ts';
 import type { Caller } from '../../../enrollment/authenticator.ts';
 import { revoke } from '../../../enrollment/revoke.ts';
-import type { CmcSigner, EstExchange } from '../exchange.ts';
+import { type CmcSigner, type EstExchange, issuerOf } from '../exchange.ts';
 import type { BodyPartId } from './body-part.ts';
 import type { CheckedBatch, CheckedRevocation } from './check-controls.ts';
 import { type CheckedMessage, checkMessage, partsOf } from './check-message.ts';
@@ -194,7 +194,7 @@ async function processBatch(
     const wrapping = { registrationAuthority, processed: new Set(processed), budget };
     const outcome = await processMessage(exchange, signer, message, wrapping);
     if (outcome.error !== undefined && !(outcome.error instanceof Refusal)) throw outcome.error;
-    const { der: issuer } = exchange.parts.authority.issuer;
+    const { der: issuer } = issuerOf(exchange).authority.issuer;
     contents.push({ bodyPartId: id, contentInfo: await respond(outcome, signer, issuer) });
   }
   return { statuses: [{ status: 'success', bodyList: [bodyPartId] }], contents };

@@ -18,6 +18,7 @@ import { type PublicKey, readPublicKey } from '../../../ca/key-rules.ts';
 import { Refusal } from '../../../ca/refusal.ts';
 import type { Purpose } from '../../../enrollment/authentication-policy.ts';
 import type { Caller } from '../../../enrollment/authenticator.ts';
+import { findIssued } from '../../../enrollment/issuers.ts';
 import { unauthenticated } from '../../../enrollment/refusal.ts';
 import { isRegistrationAuthority } from '../../../enrollment/registration-authority.ts';
 import { type Authenticated, authenticate, sourceOf } from '../authenticate.ts';
@@ -103,10 +104,11 @@ async function certificateOf(
     .flatMap(readAny)
     .find((certificate) => identifiesCertificate(identifier, certificate));
   if (enclosed || identifier.kind !== 'issuerAndSerialNumber') return enclosed;
-  const { issuer } = parts.authority;
-  const record = sameBytes(identifier.issuer, issuer.subject)
-    ? await parts.ledger.find(issuer.id, identifier.serialNumber)
-    : undefined;
+  const { issuer, serialNumber } = identifier;
+  const certificates = parts.issuers.certificates.filter(({ subject }) =>
+    sameBytes(issuer, subject),
+  );
+  const record = await findIssued({ certificates }, parts.ledger, serialNumber);
   if (!record?.certificate)
     throw failed(
       'unauthenticated',

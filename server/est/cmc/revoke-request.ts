@@ -3,13 +3,15 @@ import type { RevocationReason } from '../../../ca/issuance-ledger.ts';
 import { octetsKey } from '../../../ca/object-identifiers.ts';
 import { malformed } from '../../../ca/refusal.ts';
 
-/** RFC 5272 section 6.11, without invalidityDate and comment, of which nothing here depends. */
+/** RFC 5272 section 6.11, without comment, on which nothing here depends. */
 export interface RevokeRequest {
   /** Name, DER. */
   readonly issuer: Uint8Array;
   /** Hexadecimal, as the content octets of the INTEGER stand. */
   readonly serialNumber: string;
   readonly reason: RevocationReason;
+  /** Since when the certificate is not to be trusted. */
+  readonly invalidityDate?: Date;
   /** What was registered with the certificate to revoke it by. */
   readonly sharedSecret?: Uint8Array;
 }
@@ -49,6 +51,7 @@ export function readRevokeRequest({ tag, children }: DerElement): RevokeRequest 
     throw malformed(
       `A revocation must have one of the reasons ${[...reasons.values()].join(', ')} (RFC 5280 section 5.3.1).`,
     );
+  const date = rest.find((element) => element.tag === tags.generalizedTime);
   const secret = rest.find((element) => element.tag === tags.octetString)?.content;
   if (secret && (secret.length === 0 || secret.length > maxSharedSecret))
     throw malformed(`The shared secret of a revocation has 1 to ${maxSharedSecret} octets.`);
@@ -56,6 +59,17 @@ export function readRevokeRequest({ tag, children }: DerElement): RevokeRequest 
     issuer: issuer.bytes,
     serialNumber: octetsKey(serial.content),
     reason,
+    ...(date ? { invalidityDate: readDate(date.content) } : {}),
     ...(secret ? { sharedSecret: secret } : {}),
   };
+}
+
+/** Any day of any year, in the form that the DER reader lets through. `Date` would read 30 February as 2 March. */
+function readDate(content: Uint8Array): Date {
+  const digits = Buffer.from(content).toString('latin1');
+  const iso = digits.replace(/^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/, '$1-$2-$3T$4:$5:$6.000Z');
+  const date = new Date(iso);
+  if (Number.isNaN(date.getTime()) || date.toISOString() !== iso)
+    throw malformed('The invalidityDate of a revocation is an impossible time.');
+  return date;
 }
