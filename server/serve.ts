@@ -6,13 +6,18 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
 import type { Logger } from 'pino';
-import { readCertificationAuthority, requireActive } from '../ca/certification-authority.ts';
+import {
+  type CertificationAuthority,
+  readCertificationAuthority,
+  requireActive,
+} from '../ca/certification-authority.ts';
 import { relocateSoftHsmToken } from '../hsm/create-softhsm-token.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import type { Config, ListenAddress } from './config.ts';
 import { dataPaths } from './data-directory.ts';
 import { followCa } from './follow-ca.ts';
-import type { SignerSockets } from './key-connections.ts';
+import { KeyConnections, type SignerSockets } from './key-connections.ts';
+import { renewOwnCertificates } from './renew-own-certificates.ts';
 import { lockServer } from './server-lock.ts';
 import { SignerProcesses } from './signer-processes.ts';
 import { type EstWorker, startEstWorker } from './start.ts';
@@ -56,6 +61,17 @@ export async function startServer(
     opened.push(() => workers.stop());
     const follower = followCa(ca.version, { store: stores.caState, signers, workers, logger });
     opened.push(() => follower.stop());
+    const keys = new KeyConnections(config.tokens, signers.sockets);
+    opened.push(() => keys.close());
+    const renewal = renewOwnCertificates({
+      config,
+      store: stores.caState,
+      ledger: stores.ledger,
+      keys,
+      announce: () => workers.follow(signers.sockets),
+      logger,
+    });
+    opened.push(() => renewal.stop());
     const leave = (path: string, url: string) => {
       writeFileSync(path, `${url}\n`);
       opened.push(() => rmSync(path, { force: true }));

@@ -11,6 +11,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, afterEach, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { BestowServer } from '../support/bestow.ts';
+import { changeDelegatedKey } from '../support/delegated-key.ts';
 import { call } from '../support/est-client.ts';
 
 const timeout = 60_000;
@@ -60,13 +61,15 @@ test('a wrong PIN: said, not repeated, and not tried a second time', { timeout }
 });
 
 test('a key that is not the one of the CA certificate', { timeout }, async () => {
-  configure(({ hsm = {} }) => Object.assign(hsm, { key: 'root' }));
-  assert.match(await assertDoesNotStart(7), /root/);
+  await changeDelegatedKey(server.data, 'cmc', { label: 'root-1' });
+  assert.match(await assertDoesNotStart(7), /root-1/);
+  await changeDelegatedKey(server.data, 'cmc', { label: 'main-1-cmc' });
 });
 
 test('a key, a token or a library that is not there', { timeout }, async () => {
-  configure(({ hsm = {} }) => Object.assign(hsm, { key: 'no-such-key' }));
+  await changeDelegatedKey(server.data, 'cmc', { label: 'no-such-key' });
   assert.match(await assertDoesNotStart(7), /no-such-key/);
+  await changeDelegatedKey(server.data, 'cmc', { label: 'main-1-cmc' });
   configure(({ hsm = {} }) => Object.assign(hsm, { token: 'no-such-token' }));
   assert.match(await assertDoesNotStart(7), /no-such-token/);
   configure(({ hsm = {} }) => Object.assign(hsm, { module: '/no/such/library.so' }));

@@ -15,10 +15,14 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { BestowServer, bestow } from '../support/bestow.ts';
+import { changeDelegatedKey } from '../support/delegated-key.ts';
 import { call, openssl, withFile } from '../support/est-client.ts';
 
 const timeout = 60_000;
-const server = await BestowServer.start();
+const server = await BestowServer.start({
+  // An arc for documentation (RFC 5612); of our own there is something to tell.
+  configure: (config) => Object.assign(config, { endpointArc: '1.3.6.1.4.1.32473.1' }),
+});
 after(() => server[Symbol.asyncDispose]());
 const at = (...parts: string[]) => join(server.data, ...parts);
 
@@ -62,11 +66,12 @@ test('all is well, and it says what it looked at, a line for each', { timeout },
     'keys',
     'intents',
     'groups',
+    'endpoint arc',
     'files',
   ];
   assert.deepEqual([...new Set(findings.map(({ check }) => check))], families);
   const keys = findings.filter(({ check }) => check === 'keys').map(({ message }) => message);
-  for (const label of ['root', 'issuing', 'cmc', 'ocsp'])
+  for (const label of ['main-1', 'main-1-cmc', 'main-1-ocsp'])
     assert.ok(
       keys.some((message) => message.startsWith(`the key ${label} signs`)),
       label,
@@ -111,6 +116,16 @@ test('a group with weak settings', { timeout }, async () => {
   await server.cli('group', 'set', 'default', '--server-key-delivery', 'encrypted-only');
 });
 
+test('an arc that some programs cannot read', { timeout }, async () => {
+  const file = at('bestow.yaml');
+  const before = readFileSync(file, 'utf8');
+  writeFileSync(file, before.replace(/^endpointArc: .*$/m, ''));
+  await finds(10, 'endpoint arc', /^Go and GnuTLS programs refuse device certificates/);
+  const { stdout } = await server.cli('check-config');
+  assert.match(stdout, /endpoint arc: .*Go and GnuTLS programs refuse device certificates/);
+  writeFileSync(file, before);
+});
+
 test('a TLS certificate that ends soon', { timeout }, async () => {
   const chain = at('tls', 'server.pem');
   const before = readFileSync(chain);
@@ -127,11 +142,9 @@ test('a TLS certificate that ends soon', { timeout }, async () => {
 });
 
 test('a key that is not the one of its certificate', { timeout }, async () => {
-  const file = at('bestow.yaml');
-  const before = readFileSync(file, 'utf8');
-  writeFileSync(file, before.replace('key: issuing', 'key: root'));
-  await finds(12, 'keys', /the key root does not do: .*issuing\.pem/);
-  writeFileSync(file, before);
+  await changeDelegatedKey(server.data, 'cmc', { label: 'root-1' });
+  await finds(12, 'keys', /the key root-1 does not do: .*not the one in the certificate/);
+  await changeDelegatedKey(server.data, 'cmc', { label: 'main-1-cmc' });
 });
 
 test('a secret that others can read', { timeout }, async () => {

@@ -1,29 +1,35 @@
 /**
- * The key that signs OCSP answers: made, replaced, and what the server does with and without it.
+ * The key that signs OCSP answers: made, replaced, renewed in time, and what the server does with and without it.
  */
 
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { copyFileSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { BestowServer } from '../support/bestow.ts';
-import { certificateOf, makeKey, openssl, post, readText } from '../support/est-client.ts';
+import { changeDelegatedKey, delegatedKeyIn } from '../support/delegated-key.ts';
+import {
+  certificateOf,
+  makeKey,
+  openssl,
+  post,
+  readText,
+  withFile,
+} from '../support/est-client.ts';
+import { keyIdentifierOf } from '../support/key-identifier.ts';
 
 const timeout = 60_000;
 const status = { listen: '127.0.0.1:0', url: 'http://pki.example/bestow' };
-const server = await BestowServer.init({
-  configure: (config) => {
-    Object.assign(config.hsm ?? {}, { ocspKey: 'second' });
-  },
-});
+const server = await BestowServer.init();
 after(() => server[Symbol.asyncDispose]());
 
-const certificate = join(server.data, 'ca', 'ocsp.pem');
 const statusUrl = join(server.data, 'run', 'status.url');
+const issuing = join(server.data, 'ca', 'issuing.pem');
+const id = keyIdentifierOf(readText(issuing));
 const warning = /there is no key for OCSP: it is off until `bestow ca ocsp-key` has made it/;
-rmSync(certificate);
+await changeDelegatedKey(server.data, 'ocsp', undefined);
 
 interface Made {
   readonly subject: string;
@@ -75,26 +81,28 @@ test('without the key all but OCSP is served, and certificates do not name it', 
   configure((config) => Object.assign(config, { status }));
   const { stdout, exitCode } = await server.cli('check-config');
   assert.equal(exitCode, 0);
-  assert.match(stdout, /ok {7}OCSP certificate: none yet; `bestow ca ocsp-key` makes /);
+  assert.match(
+    stdout,
+    /ok {7}OCSP certificates: .*has none; `bestow ca ocsp-key --issuer main` makes/,
+  );
   const log = await whileServing(async () => {
     assert.equal((await get('/ocsp')).status, 404);
-    assert.equal((await get('/crl/issuing.crl')).status, 200);
+    assert.equal((await get(`/crl/${id}.crl`)).status, 200);
     const { infoAccess } = await enroll('without-ocsp');
-    assert.equal(infoAccess, 'CA Issuers - URI:http://pki.example/bestow/issuing.cer');
+    assert.equal(infoAccess, `CA Issuers - URI:http://pki.example/bestow/ca/${id}.cer`);
   });
   assert.match(log, warning);
 });
 
 test('the command makes key and certificate, once', { timeout }, async () => {
   const made = await server.json<Made>('ca', 'ocsp-key', '--replace');
-  assert.equal(readText(certificate), made.pem);
+  assert.equal((await delegatedKeyIn(server.data, 'ocsp'))?.pem, made.pem);
   assert.match(made.subject, /^commonName=Bestow [0-9A-F]{6} OCSP$/);
-  const issuing = join(server.data, 'ca', 'issuing.pem');
   const verify = ['verify', '-x509_strict', '-purpose', 'ocsphelper', '-CAfile', server.rootFile];
-  openssl([...verify, '-untrusted', issuing, certificate]);
+  withFile(made.pem, (file) => openssl([...verify, '-untrusted', issuing, file]));
   const again = await server.cli('ca', 'ocsp-key');
   assert.equal(again.exitCode, 5);
-  assert.match(again.stderr, /There is a key second already; --replace/);
+  assert.match(again.stderr, /There is a key main-1-ocsp already; --replace/);
   const shown = await server.json<Record<string, string>>('cert', 'show', made.serialNumber);
   assert.equal(shown.profile, 'ocsp-responder');
   const log = await whileServing(async () => {
@@ -110,7 +118,8 @@ test('the command makes key and certificate, once', { timeout }, async () => {
 });
 
 test('--replace revokes the certificate of the old key', { timeout }, async () => {
-  const old = new X509Certificate(readText(certificate));
+  const { pem } = (await delegatedKeyIn(server.data, 'ocsp')) ?? assert.fail('there is none');
+  const old = new X509Certificate(pem);
   const made = await server.json<Made>('ca', 'ocsp-key', '--replace');
   assert.ok(!new X509Certificate(made.pem).publicKey.equals(old.publicKey));
   const serial = old.serialNumber.toLowerCase();
@@ -119,30 +128,27 @@ test('--replace revokes the certificate of the old key', { timeout }, async () =
 });
 
 test('a certificate that is not fit for OCSP refuses the start', { timeout }, async () => {
-  const away = `${certificate}.away`;
-  renameSync(certificate, away);
-  try {
-    copyFileSync(join(server.data, 'ca', 'cmc.pem'), certificate);
-    await assert.rejects(server.start(), /does not say id-kp-OCSPSigning/);
-    const { exitCode, stdout } = await server.cli('check-config');
-    assert.equal(exitCode, 1);
-    assert.match(stdout, /PROBLEM {2}OCSP certificate: .*does not say id-kp-OCSPSigning/);
-  } finally {
-    renameSync(away, certificate);
-  }
+  const { certificate } = (await delegatedKeyIn(server.data, 'ocsp')) ?? assert.fail();
+  const cmc = (await delegatedKeyIn(server.data, 'cmc')) ?? assert.fail();
+  await changeDelegatedKey(server.data, 'ocsp', { certificate: cmc.certificate });
+  await assert.rejects(server.start(), /does not say id-kp-OCSPSigning/);
+  const { exitCode, stdout } = await server.cli('check-config');
+  assert.equal(exitCode, 1);
+  assert.match(stdout, /PROBLEM {2}OCSP certificates: .*does not say id-kp-OCSPSigning/);
+  await changeDelegatedKey(server.data, 'ocsp', { certificate });
 });
 
-test('the configuration keeps keys apart, and addresses to plain http', { timeout }, async () => {
-  configure((config) => {
-    Object.assign(config.hsm ?? {}, { ocspKey: 'cmc' });
-    Object.assign(config.status ?? {}, { url: 'https://pki.example' });
-  });
-  const { exitCode, stderr } = await server.cli('check-config');
-  assert.notEqual(exitCode, 0);
-  assert.match(stderr, /hsm\.ocspKey: must be a key of its own/);
-  assert.match(stderr, /status\.url: must be an http address/);
-  for (const url of ['http://pki.example/', 'http://a b', 'http://pki.example?x', 'ldap://x']) {
+test('the configuration keeps addresses to plain http', { timeout }, async () => {
+  for (const url of [
+    'https://pki.example',
+    'http://pki.example/',
+    'http://a b',
+    'http://pki.example?x',
+    'ldap://x',
+  ]) {
     configure((config) => Object.assign(config.status ?? {}, { url }));
-    assert.match((await server.cli('check-config')).stderr, /status\.url: must be/, url);
+    const { exitCode, stderr } = await server.cli('check-config');
+    assert.notEqual(exitCode, 0, url);
+    assert.match(stderr, /status\.url: must be an http address/, url);
   }
 });

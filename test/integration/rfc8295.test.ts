@@ -13,11 +13,11 @@ import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
 import { withStores } from '../../cli/data.ts';
 import { defaultSettings, type GroupSettings } from '../../enrollment/group-settings.ts';
-import { loadCaChain } from '../../server/data-directory.ts';
 import type { OpenStores } from '../../storage/stores.ts';
 import { BestowServer } from '../support/bestow.ts';
 import { type DeviceKey, makeKey, openssl, readText, withFile } from '../support/est-client.ts';
 import { eventually } from '../support/eventually.ts';
+import { keyIdentifierOf } from '../support/key-identifier.ts';
 
 const run = promisify(execFile);
 const server = await BestowServer.start({
@@ -127,10 +127,10 @@ async function passwordFor(device: string): Promise<string> {
 }
 
 async function revoke(serialNumber: string): Promise<void> {
-  const { issuing } = loadCaChain(server.data);
+  const issuerId = keyIdentifierOf(readText(join(server.data, 'ca', 'issuing.pem')));
   const order = { reason: 'keyCompromise', at: new Date(), by: 'test' } as const;
   const serial = serialNumber.toLowerCase();
-  assert.ok(await inStores(({ ledger }) => ledger.revoke(issuing.id, serial, order)));
+  assert.ok(await inStores(({ ledger }) => ledger.revoke(issuerId, serial, order)));
 }
 
 async function addTenant(id: string): Promise<void> {

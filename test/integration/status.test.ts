@@ -11,7 +11,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { BestowServer } from '../support/bestow.ts';
+import { delegatedKeyIn } from '../support/delegated-key.ts';
 import { certificateOf, makeKey, openssl, post, readText } from '../support/est-client.ts';
+import { keyIdentifierOf } from '../support/key-identifier.ts';
 
 const run = promisify(execFile);
 const timeout = 60_000;
@@ -32,6 +34,8 @@ const at = (name: string) => join(directory, name);
 
 const url = readText(join(server.data, 'run', 'status.url')).trim();
 const issuing = join(server.data, 'ca', 'issuing.pem');
+/** Names of the CA's certificates in the paths. */
+const [id, rootId] = [issuing, server.rootFile].map((file) => keyIdentifierOf(readText(file)));
 /** Files of devices' certificates, PEM. */
 const [lasting, shortLived, third] = [at('lasting.pem'), at('short-lived.pem'), at('third.pem')];
 
@@ -94,7 +98,7 @@ test('certificates say where CRL, issuer and OCSP are, and the server where it l
     /CRL Distribution Points: *\n +Full Name:\n +URI:http:\/\/pki\.example\/crl\//,
   );
   assert.match(text, /OCSP - URI:http:\/\/pki\.example\/ocsp\n/);
-  assert.match(text, /CA Issuers - URI:http:\/\/pki\.example\/issuing\.cer\n/);
+  assert.match(text, new RegExp(`CA Issuers - URI:http://pki\\.example/ca/${id}\\.cer\n`));
 });
 
 describe('openssl ocsp', { timeout }, () => {
@@ -147,8 +151,9 @@ describe('openssl ocsp', { timeout }, () => {
 
   test('the responder is byKey, and its certificate comes along', async () => {
     const text = await ask('-resp_text', '-cert', lasting);
-    const print = ['x509', '-noout', '-ext', 'subjectKeyIdentifier', '-in'];
-    const printed = openssl([...print, join(server.data, 'ca', 'ocsp.pem')]).toString();
+    const { certificate } = (await delegatedKeyIn(server.data, 'ocsp')) ?? assert.fail();
+    const print = ['x509', '-inform', 'DER', '-noout', '-ext', 'subjectKeyIdentifier'];
+    const printed = openssl(print, Buffer.from(certificate, 'base64')).toString();
     const identifier = /([0-9A-F]{2}:){19}[0-9A-F]{2}/.exec(printed)?.[0].replaceAll(':', '');
     assert.match(text, new RegExp(`Responder Id: ${identifier}`));
     assert.match(text, /OCSP Signing/);
@@ -189,9 +194,9 @@ test('GnuTLS ocsptool: good, and revoked after it was', { timeout }, async () =>
 });
 
 test('openssl verify, with nothing but the root and what is fetched', { timeout }, async () => {
-  const crl = await fetchFile('/crl/issuing.crl');
-  const issuer = await fetchFile('/issuing.cer');
-  const root = await fetchFile('/root.cer');
+  const crl = await fetchFile(`/crl/${id}.crl`);
+  const issuer = await fetchFile(`/ca/${id}.cer`);
+  const root = await fetchFile(`/ca/${rootId}.cer`);
   const pem = (kind: string, der: string) => {
     writeFileSync(`${der}.pem`, openssl([kind, '-inform', 'DER', '-in', der]));
     return `${der}.pem`;

@@ -1,0 +1,175 @@
+/**
+ * Renews the certificates of the server's own keys in time, while it runs: those that sign OCSP and CMC answers, and the
+ * TLS certificate where it is one of ours.
+ */
+
+import { createPublicKey } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { changeIssuingKey, type DelegationName, delegations } from '../ca/ca-state.ts';
+import type { CaStateStore } from '../ca/ca-state-store.ts';
+import { type Certificate, extensionOf, readCertificate } from '../ca/certificate.ts';
+import { CertificateAuthority } from '../ca/certificate-authority.ts';
+import {
+  type CertificationAuthority,
+  type DelegatedKey,
+  type IssuingKey,
+  issuingKeysOf,
+  readCertificationAuthority,
+} from '../ca/certification-authority.ts';
+import { readDer, sameBytes } from '../ca/der.ts';
+import { readGeneralNames } from '../ca/general-names.ts';
+import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
+import type { Config } from './config.ts';
+import { dataPaths, readPem, toPem } from './data-directory.ts';
+import type { KeyConnections } from './key-connections.ts';
+import { delegatedPlan, tlsServerPlan } from './own-certificates.ts';
+
+export interface RenewalParts {
+  readonly config: Pick<Config, 'directory' | 'serialPrefix'>;
+  readonly store: CaStateStore;
+  readonly ledger: IssuanceLedger;
+  readonly keys: KeyConnections;
+  /** Tells the workers that the TLS certificate is another one. */
+  announce(): Promise<void>;
+  readonly logger: Logger;
+}
+
+/** Who renews, in the audit log. */
+const actor = 'server';
+/** Nothing is looked at less often: operators and other nodes change the CA too. */
+const longestWaitMs = 3_600_000;
+const retryMs = 60_000;
+
+/** When a certificate is to be renewed: with a third of its life left. */
+export function renewalDue({
+  notBefore,
+  notAfter,
+}: Pick<Certificate, 'notBefore' | 'notAfter'>): number {
+  return notAfter.getTime() - (notAfter.getTime() - notBefore.getTime()) / 3;
+}
+
+/** Looks at once, and then whenever something is due. */
+export function renewOwnCertificates(parts: RenewalParts): { stop(): Promise<void> } {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const round = async () => {
+    const wait = await renewWhatIsDue(parts).catch((error) => {
+      parts.logger.error({ err: error }, 'a certificate of the server itself could not be renewed');
+      return retryMs;
+    });
+    if (!stopped) timer = setTimeout(() => (running = round()), wait);
+  };
+  let running = round();
+  return {
+    stop: async () => {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/** @returns milliseconds until something may be due again */
+async function renewWhatIsDue(parts: RenewalParts): Promise<number> {
+  const ca = readCertificationAuthority(await parts.store.load());
+  for (const { active } of ca.issuers)
+    for (const which of delegations) {
+      const key = active?.delegated[which];
+      if (active && key && isDue(key.certificate)) await renewDelegated(which, active, key, parts);
+    }
+  await renewTls(ca, parts);
+  return nextLook(readCertificationAuthority(await parts.store.load()), parts);
+}
+
+function isDue(certificate: Pick<Certificate, 'notBefore' | 'notAfter'>): boolean {
+  return renewalDue(certificate) <= Date.now();
+}
+
+function nextLook(ca: CertificationAuthority, { config }: RenewalParts): number {
+  const delegated = ca.issuers.flatMap(({ active }) => Object.values(active?.delegated ?? {}));
+  const tls = ownTls(ca, config.directory);
+  const all = [
+    ...delegated.map(({ certificate }) => certificate),
+    ...(tls ? [tls.certificate] : []),
+  ];
+  const wait = Math.min(...all.map((each) => renewalDue(each) - Date.now()), longestWaitMs);
+  return Math.max(wait, 1000);
+}
+
+/** The same key, in a certificate of its own. */
+async function renewDelegated(
+  which: DelegationName,
+  issuing: IssuingKey,
+  { publicKey }: DelegatedKey,
+  parts: RenewalParts,
+): Promise<void> {
+  const plan = delegatedPlan(which, issuing.chain.issuing, publicKey, actor);
+  const { certificate, serialNumber, notAfter } = await authorityOf(issuing, parts).issue(plan);
+  const { version, state } = await parts.store.load();
+  const next = changeIssuingKey(state, issuing.issuer, issuing.generation, (key) => {
+    const old = key.delegated[which];
+    if (!old) return key;
+    const renewed = { ...old, certificate: Buffer.from(certificate).toString('base64') };
+    return { ...key, delegated: { ...key.delegated, [which]: renewed } };
+  });
+  const saved = await parts.store.save(version, next, {
+    at: new Date(),
+    by: actor,
+    action: `ca.${which}-certificate-renewed`,
+    object: issuing.issuer,
+    details: { serialNumber },
+  });
+  // Where the CA was changed at the same moment, the next look is soon.
+  if (saved)
+    parts.logger.info(
+      { issuer: issuing.issuer, which, serialNumber, notAfter },
+      'a certificate of the server itself is renewed',
+    );
+}
+
+/** The TLS certificate, and the key of ours that issued it; undefined where another CA did. */
+function ownTls(
+  ca: CertificationAuthority,
+  directory: string,
+): { readonly certificate: Certificate; readonly issuing: IssuingKey } | undefined {
+  const certificate = readCertificate(readPem(dataPaths(directory).serverChain));
+  const issuing = issuingKeysOf(ca).find(({ chain }) =>
+    sameBytes(chain.issuing.subject, certificate.issuer),
+  );
+  return issuing && { certificate, issuing };
+}
+
+/** Over the same key, which stays in its file: only the certificate is replaced, at once. */
+async function renewTls(ca: CertificationAuthority, parts: RenewalParts): Promise<void> {
+  const { directory } = parts.config;
+  const own = ownTls(ca, directory);
+  const active = ca.issuers.find(({ name }) => name === own?.issuing.issuer)?.active;
+  if (!own || !active) return;
+  const follows = own.issuing.state === 'active' || own.issuing.state === 'next';
+  if (follows && !isDue(own.certificate)) return;
+  const { serverKey, serverChain } = dataPaths(directory);
+  const publicKey = createPublicKey(readFileSync(serverKey)).export({
+    type: 'spki',
+    format: 'der',
+  });
+  const plan = tlsServerPlan(namesIn(own.certificate), publicKey, actor);
+  const { certificate, serialNumber, notAfter } = await authorityOf(active, parts).issue(plan);
+  writeFileSync(`${serverChain}.new`, `${toPem(certificate)}${toPem(active.chain.issuing.der)}`);
+  renameSync(`${serverChain}.new`, serverChain);
+  await parts.announce();
+  parts.logger.info({ serialNumber, notAfter }, "the server's TLS certificate is renewed");
+}
+
+function namesIn(certificate: Certificate): string[] {
+  const names = extensionOf(certificate, 'subjectAltName');
+  return names ? readGeneralNames(readDer(names.value)) : [];
+}
+
+function authorityOf(
+  key: IssuingKey,
+  { keys, ledger, config: { serialPrefix } }: RenewalParts,
+): CertificateAuthority {
+  const issuer = key.chain.issuing;
+  return new CertificateAuthority({ issuer, signer: keys.signer(key), ledger, serialPrefix });
+}
