@@ -35,7 +35,7 @@ export async function signOctets(toBeSigned: Uint8Array, signer: Signer): Promis
   const how = {
     hash: signatureHashOf[algorithm],
     key: publicKeyOf(signer),
-    slow: algorithm === 'ecdsa-with-SHA384',
+    slow: algorithm === 'ecdsa-with-SHA384' || algorithm === 'ecdsa-with-SHA512',
     pss: algorithm === 'RSASSA-PSS-SHA256',
   };
   if (!(await verifySignature(how, toBeSigned, signature)))

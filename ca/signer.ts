@@ -12,6 +12,7 @@ import { Unavailable } from './unavailable.ts';
 export const signatureHashOf = {
   'ecdsa-with-SHA256': 'sha256',
   'ecdsa-with-SHA384': 'sha384',
+  'ecdsa-with-SHA512': 'sha512',
   sha256WithRSAEncryption: 'sha256',
   'RSASSA-PSS-SHA256': 'sha256',
   Ed25519: null,
@@ -21,16 +22,32 @@ export const signatureHashOf = {
 } as const;
 export type CaSignatureAlgorithm = keyof typeof signatureHashOf;
 
-/** Kinds of CA key that can be generated in a PKCS#11 token, by the names operators use. */
-export const caKeyTypes = ['P-256', 'P-384', 'RSA-3072', 'RSA-4096'] as const;
+/**
+ * Kinds of CA key that can be generated in a PKCS#11 token, by the names operators use. An RSA key is the same whichever
+ * way it signs, rsaEncryption in its certificate: so any relying party can read it (RFC 4055 section 1.2 allows both).
+ */
+export const caKeyTypes = [
+  'P-256',
+  'P-384',
+  'P-521',
+  'RSA-3072',
+  'RSA-4096',
+  'RSA-3072-PSS',
+  'RSA-4096-PSS',
+  'Ed25519',
+] as const;
 export type CaKeyType = (typeof caKeyTypes)[number];
 
 /** The signature algorithm a CA key of each kind signs with. */
 export const signatureAlgorithmOf = {
   'P-256': 'ecdsa-with-SHA256',
   'P-384': 'ecdsa-with-SHA384',
+  'P-521': 'ecdsa-with-SHA512',
   'RSA-3072': 'sha256WithRSAEncryption',
   'RSA-4096': 'sha256WithRSAEncryption',
+  'RSA-3072-PSS': 'RSASSA-PSS-SHA256',
+  'RSA-4096-PSS': 'RSASSA-PSS-SHA256',
+  Ed25519: 'Ed25519',
 } as const satisfies Record<CaKeyType, CaSignatureAlgorithm>;
 
 export interface Signer {
@@ -46,6 +63,12 @@ export interface Signer {
    * @throws SignerUnavailable when the key cannot be reached in time
    */
   sign(toBeSigned: Uint8Array): Promise<Uint8Array>;
+  /**
+   * The same for bytes of which only the digest is at hand, by the hash of the algorithm (`signatureHashOf`); absent where
+   * the algorithm has its own, or the key cannot.
+   * @throws SignerUnavailable
+   */
+  signDigest?(digest: Uint8Array): Promise<Uint8Array>;
 }
 
 /** The key is out of reach for now. */

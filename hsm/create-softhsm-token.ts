@@ -63,7 +63,7 @@ export function createSoftHsmToken(request: SoftHsmTokenRequest): SoftHsmToken {
   const securityOfficerPin = randomBytes(16).toString('hex');
   cryptoki.initialize();
   try {
-    initializeToken(cryptoki, request, securityOfficerPin);
+    addSoftHsmToken(cryptoki, request, securityOfficerPin);
   } finally {
     cryptoki.finalize();
   }
@@ -110,7 +110,16 @@ export function relocateSoftHsmToken(
   if (relocated !== text) writeFileSync(path, relocated);
 }
 
-function initializeToken(cryptoki: Cryptoki, request: SoftHsmTokenRequest, soPin: string): void {
+/**
+ * Makes another token of a configuration: SoftHSM always shows one slot that is not initialised.
+ * @param cryptoki SoftHSM, initialised
+ * @param soPin for the security officer
+ */
+export function addSoftHsmToken(
+  cryptoki: Cryptoki,
+  request: Pick<SoftHsmTokenRequest, 'label' | 'pin'>,
+  soPin: string,
+): void {
   const blank = cryptoki.tokens().find((token) => !token.initialized);
   if (blank === undefined) throw new TokenFault('module', 'SoftHSM shows no slot to initialise');
   cryptoki.initToken(blank.slot, soPin, request.label);

@@ -13,6 +13,13 @@ export type AttributeValue = Buffer | string | number | boolean;
 /** Attributes by CKA_ code. */
 export type Template = ReadonlyArray<readonly [type: number, value: AttributeValue]>;
 
+/** CK_MECHANISM of a signature. */
+export interface SignMechanism {
+  readonly mechanism: number;
+  /** CK_RSA_PKCS_PSS_PARAMS (PKCS#11 v2.40 mechanisms section 2.1.7). */
+  readonly parameter?: pkcs11js.RsaPSS;
+}
+
 export interface KeyPairHandles {
   readonly publicKey: Handle;
   readonly privateKey: Handle;
@@ -23,12 +30,20 @@ export interface KeyPairHandles {
  * throws Pkcs11Fault when the library does not answer CKR_OK. Tests wrap it to inject faults.
  */
 export interface Cryptoki {
-  /** With CKF_OS_LOCKING_OK, as signatures run on several threads (PKCS#11 v2.40 section 5.4). */
+  /**
+   * With CKF_OS_LOCKING_OK, as signatures run on several threads (PKCS#11 v2.40 section 5.4). Once
+   * for all in this process who use the library: each has to `finalize`.
+   */
   initialize(): void;
-  /** Process-wide: invalidates every session and handle of everyone. */
+  /**
+   * When the last user does it, C_Finalize: process-wide, invalidates every session and handle of
+   * everyone.
+   */
   finalize(): void;
   /** Slots that hold a token, with the token's label without padding. */
   tokens(): { readonly slot: Handle; readonly label: string; readonly initialized: boolean }[];
+  /** C_GetMechanismList: the CKM_ codes the token knows. */
+  mechanisms(slot: Handle): number[];
   initToken(slot: Handle, soPin: string, label: string): void;
   initPin(session: Handle, pin: string): void;
   openSession(slot: Handle, access: 'read-only' | 'read-write'): Handle;
@@ -51,9 +66,9 @@ export interface Cryptoki {
   ): Promise<KeyPairHandles>;
   wrapKey(session: Handle, mechanism: number, wrappingKey: Handle, key: Handle): Promise<Buffer>;
   /** C_SignInit and C_Sign, without leaving the event loop. */
-  sign(session: Handle, mechanism: number, key: Handle, data: Buffer): Buffer;
+  sign(session: Handle, mechanism: SignMechanism, key: Handle, data: Buffer): Buffer;
   /** C_SignInit here, C_Sign on another thread. */
-  signAsync(session: Handle, mechanism: number, key: Handle, data: Buffer): Promise<Buffer>;
+  signAsync(session: Handle, mechanism: SignMechanism, key: Handle, data: Buffer): Promise<Buffer>;
 }
 
 const { CKA_CLASS, CKA_LABEL, CKA_ID, CKA_TOKEN, CKA_PRIVATE, CKA_SENSITIVE } = pkcs11js;
@@ -63,7 +78,8 @@ const { CKA_PUBLIC_EXPONENT, CKO_PUBLIC_KEY, CKO_PRIVATE_KEY, CKK_RSA, CKK_EC } 
 const { CKM_ECDSA, CKM_RSA_PKCS, CKM_EC_KEY_PAIR_GEN, CKM_RSA_PKCS_KEY_PAIR_GEN } = pkcs11js;
 const { CKA_VALUE, CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1 } = pkcs11js;
 const { CKA_EXPONENT_2, CKA_COEFFICIENT, CKA_WRAP, CKO_SECRET_KEY, CKK_AES } = pkcs11js;
-const { CKM_AES_KEY_WRAP_PAD } = pkcs11js;
+const { CKM_AES_KEY_WRAP_PAD, CKM_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256 } = pkcs11js;
+const { CK_PARAMS_RSA_PSS } = pkcs11js;
 
 /** The PKCS#11 constants we use, by their names in the standard. */
 export const ck = {
@@ -104,8 +120,14 @@ export const ck = {
   CKO_SECRET_KEY,
   CKK_AES,
   CKM_AES_KEY_WRAP_PAD,
-  /** PKCS#11 v3.0 mechanisms section 2.3.5, which pkcs11js does not name. */
+  CKM_RSA_PKCS_PSS,
+  CKM_SHA256,
+  CKG_MGF1_SHA256,
+  CK_PARAMS_RSA_PSS,
+  /** PKCS#11 v3.0 mechanisms section 2.3.5, which pkcs11js does not name, as the next two. */
   CKM_EC_EDWARDS_KEY_PAIR_GEN: 0x1055,
+  CKM_EDDSA: 0x1057,
+  CKK_EC_EDWARDS: 0x40,
   /** PKCS#11 v3.0 mechanisms section 2.9.2. */
   CKM_AES_KEY_WRAP_KWP: 0x210b,
 } as const;
@@ -150,17 +172,29 @@ const unavailableAttribute = new Set([0x11, 0x12]);
 
 class Pkcs11jsCryptoki implements Cryptoki {
   readonly #native: pkcs11js.PKCS11;
+  #users = 0;
 
   constructor(native: pkcs11js.PKCS11) {
     this.#native = native;
   }
 
+  get isUsed(): boolean {
+    return this.#users > 0;
+  }
+
   initialize(): void {
-    calling('C_Initialize', () => this.#native.C_Initialize({ flags: pkcs11js.CKF_OS_LOCKING_OK }));
+    if (this.#users === 0) this.#initialize();
+    this.#users += 1;
+  }
+
+  #initialize(): void {
+    const flags = pkcs11js.CKF_OS_LOCKING_OK;
+    calling('C_Initialize', () => this.#native.C_Initialize({ flags }));
   }
 
   finalize(): void {
-    calling('C_Finalize', () => this.#native.C_Finalize());
+    this.#users = Math.max(0, this.#users - 1);
+    if (this.#users === 0) calling('C_Finalize', () => this.#native.C_Finalize());
   }
 
   tokens(): ReturnType<Cryptoki['tokens']> {
@@ -170,6 +204,10 @@ class Pkcs11jsCryptoki implements Cryptoki {
       const initialized = (info.flags & pkcs11js.CKF_TOKEN_INITIALIZED) !== 0;
       return { slot, label: info.label.replace(/[ \0]+$/, ''), initialized };
     });
+  }
+
+  mechanisms(slot: Handle): number[] {
+    return calling('C_GetMechanismList', () => this.#native.C_GetMechanismList(slot));
   }
 
   initToken(slot: Handle, soPin: string, label: string): void {
@@ -277,14 +315,19 @@ class Pkcs11jsCryptoki implements Cryptoki {
     }
   }
 
-  sign(session: Handle, mechanism: number, key: Handle, data: Buffer): Buffer {
-    calling('C_SignInit', () => this.#native.C_SignInit(session, { mechanism }, key));
+  sign(session: Handle, mechanism: SignMechanism, key: Handle, data: Buffer): Buffer {
+    calling('C_SignInit', () => this.#native.C_SignInit(session, mechanism, key));
     const room = Buffer.alloc(signatureRoom);
     return calling('C_Sign', () => this.#native.C_Sign(session, data, room));
   }
 
-  async signAsync(session: Handle, mechanism: number, key: Handle, data: Buffer): Promise<Buffer> {
-    calling('C_SignInit', () => this.#native.C_SignInit(session, { mechanism }, key));
+  async signAsync(
+    session: Handle,
+    mechanism: SignMechanism,
+    key: Handle,
+    data: Buffer,
+  ): Promise<Buffer> {
+    calling('C_SignInit', () => this.#native.C_SignInit(session, mechanism, key));
     const held = { data, room: Buffer.alloc(signatureRoom) };
     inFlight.add(held);
     try {
@@ -300,16 +343,30 @@ class Pkcs11jsCryptoki implements Cryptoki {
 /** The native side keeps bare pointers into these buffers, unseen by the garbage collector. */
 const inFlight = new Set<{ readonly data: Buffer; readonly room: Buffer }>();
 
+/** A library is one for the whole process, however often it is asked for. */
+const loaded = new Map<string, Pkcs11jsCryptoki>();
+
 /**
  * Loads a PKCS#11 library, after setting the variables it reads with setenv(3); does not
  * initialise it.
- * @throws TokenFault `config` when the library cannot be loaded
+ * @throws TokenFault `config` when the library cannot be loaded, or is in use in this process with
+ *   other values of its variables, which it reads once
  */
 export function loadCryptoki(
   module: string,
   environment: Readonly<Record<string, string>> = {},
 ): Cryptoki {
-  Object.assign(process.env, environment);
+  const known = loaded.get(module);
+  for (const [name, value] of Object.entries(environment)) {
+    if (known?.isUsed && process.env[name] !== value) {
+      throw new TokenFault(
+        'config',
+        `${module} is in use with another ${name}, and one process cannot use it with both; give its tokens the same ${name}`,
+      );
+    }
+    process.env[name] = value;
+  }
+  if (known) return known;
   const native = new pkcs11js.PKCS11();
   try {
     native.load(module);
@@ -317,5 +374,7 @@ export function loadCryptoki(
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TokenFault('config', `${module} cannot be loaded: ${reason}`, { cause });
   }
-  return new Pkcs11jsCryptoki(native);
+  const cryptoki = new Pkcs11jsCryptoki(native);
+  loaded.set(module, cryptoki);
+  return cryptoki;
 }

@@ -31,8 +31,11 @@ export interface Frame {
 }
 
 const headerBytes = 9;
-/** A digest, a signature, a sentence or a key pair; whatever is longer is not ours. */
-export const maxBodyBytes = 4096;
+/**
+ * A signature, a sentence, a key pair, a digest, or with Ed25519 all that is to be signed, such as a
+ * CRL of a hundred thousand entries; whatever is longer is not ours.
+ */
+export const maxBodyBytes = 4 * 1024 * 1024;
 
 export function encodeFrame({ id, kind, body }: Frame): Buffer {
   const frame = Buffer.allocUnsafe(headerBytes + body.length);
@@ -46,7 +49,10 @@ export function encodeFrame({ id, kind, body }: Frame): Buffer {
 /** Cuts a stream of bytes into frames. */
 export class FrameReader {
   readonly #wipes: boolean;
-  #rest: Buffer = Buffer.alloc(0);
+  #pieces: Buffer[] = [];
+  #length = 0;
+  /** Octets that the next frame takes, as far as they are known. */
+  #needed = headerBytes;
 
   /**
    * @param content what frames carry; of a secret no copy is left in the pieces it came in, and the
@@ -58,14 +64,22 @@ export class FrameReader {
 
   /** @throws RangeError when a frame is too long; the stream is then lost */
   read(chunk: Buffer): Frame[] {
-    const bytes = this.#rest.length === 0 ? chunk : this.#join(chunk);
+    this.#pieces.push(chunk);
+    this.#length += chunk.length;
+    // Joined once, when the frame is complete: a long one comes in many pieces.
+    if (this.#length < this.#needed) return [];
+    const bytes = this.#join();
     const frames: Frame[] = [];
     let offset = 0;
+    this.#needed = headerBytes;
     while (bytes.length - offset >= headerBytes) {
       const length = bytes.readUInt32BE(offset);
       if (length > maxBodyBytes) throw new RangeError(`a frame of ${length} bytes is too long`);
       const end = offset + headerBytes + length;
-      if (end > bytes.length) break;
+      if (end > bytes.length) {
+        this.#needed = headerBytes + length;
+        break;
+      }
       frames.push({
         id: bytes.readUInt32BE(offset + 4),
         kind: bytes.readUInt8(offset + 8),
@@ -73,13 +87,17 @@ export class FrameReader {
       });
       offset = end;
     }
-    this.#rest = bytes.subarray(offset);
+    const rest = bytes.subarray(offset);
+    this.#pieces = rest.length > 0 ? [rest] : [];
+    this.#length = rest.length;
     return frames;
   }
 
-  #join(chunk: Buffer): Buffer {
-    const joined = Buffer.concat([this.#rest, chunk]);
-    if (this.#wipes) for (const piece of [this.#rest, chunk]) piece.fill(0);
+  #join(): Buffer {
+    const [only, second] = this.#pieces;
+    if (only && !second) return only;
+    const joined = Buffer.concat(this.#pieces);
+    if (this.#wipes) for (const piece of this.#pieces) piece.fill(0);
     return joined;
   }
 }

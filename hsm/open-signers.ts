@@ -11,13 +11,15 @@ import { signatureVerifies } from './signature-algorithm.ts';
 import { type TokenConfig, tokenDefaults } from './token-config.ts';
 import { TokenFault } from './token-fault.ts';
 import type { TokenKey } from './token-key.ts';
+import { assertSignsWith } from './token-mechanisms.ts';
 
 export type SignerLimits = Pick<TokenConfig, 'deadline' | 'sessions'>;
 
 /**
  * Each key must be the one private key of its label, protected, its public half equal to the
  * certificate's, and make test signatures that verify. Each gets sessions of its own, so that
- * those who wait for one do not stand in the way of another.
+ * those who wait for one do not stand in the way of another. When a key does not fit, the sessions
+ * of all of these are closed again.
  * @param onFault told once, when only another process can use the token again; then every one of
  *   these signers has failed
  * @returns in the order of the keys
@@ -35,12 +37,17 @@ export async function openSigners(
     onFault(fault);
   };
   const { deadline, sessions } = { ...tokenDefaults, ...limits };
-  for (const key of keys) {
-    assertKeyIsExpected(token, key);
-    const pool = new SessionPool(token, { key: key.label, sessions, deadline });
-    const signer = new Pkcs11Signer(token, pool, key, { deadline, onFault: failTogether });
-    signers.push(signer);
-    signer.expectDuration(await assertTestSignatures(signer, key));
+  try {
+    for (const key of keys) {
+      assertKeyIsExpected(token, key);
+      const pool = new SessionPool(token, { key: key.label, sessions, deadline });
+      const signer = new Pkcs11Signer(token, pool, key, { deadline, onFault: failTogether });
+      signers.push(signer);
+      signer.expectDuration(await assertTestSignatures(signer, key));
+    }
+  } catch (error) {
+    for (const signer of signers) signer.close();
+    throw error;
   }
   return signers;
 }
@@ -52,6 +59,7 @@ export function testMessage(): Buffer {
 
 function assertKeyIsExpected(token: OpenToken, key: TokenKey): void {
   try {
+    assertSignsWith(token, key.algorithm);
     const privateKey = findPrivateKey(token, token.session, key.label);
     assertKeyProtected(token.cryptoki, token.session, privateKey);
     const publicHalf = findPublicHalf(token, token.session, privateKey);

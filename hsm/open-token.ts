@@ -16,7 +16,8 @@ export interface OpenTokenOptions {
 }
 
 /**
- * Initialises the library, finds the token and logs in.
+ * Initialises the library, finds the token and logs in. Several tokens of one library may be open
+ * side by side, each once.
  * @throws TokenFault; Pkcs11Fault when the library fails
  */
 export function openToken(
@@ -27,10 +28,25 @@ export function openToken(
   if (options.pinRefused !== undefined) assertPinNotRefused(options.pinRefused, config.pin);
   const pin = readPin(config.pin);
   initialize(cryptoki);
-  const slot = findToken(cryptoki, config.token);
-  const token = new OpenToken(cryptoki, slot, config, options);
-  token.login(pin);
-  return token;
+  let token: OpenToken | undefined;
+  try {
+    const slot = findToken(cryptoki, config.token);
+    token = new OpenToken(cryptoki, slot, config, options);
+    token.login(pin);
+    return token;
+  } catch (error) {
+    leave(token ? () => token?.close() : () => cryptoki.finalize());
+    throw error;
+  }
+}
+
+/** What fails here adds nothing to why the token cannot be used. */
+function leave(close: () => void): void {
+  try {
+    close();
+  } catch (error) {
+    if (!(error instanceof Pkcs11Fault)) throw error;
+  }
 }
 
 /**
@@ -102,8 +118,8 @@ export class OpenToken {
   }
 
   /**
-   * Closes every session and finalises the library: for a process that is done with it, as both
-   * are process-wide.
+   * Closes every session of this token, and finalises the library unless another of its tokens is
+   * open: both are process-wide.
    */
   close(): void {
     this.cryptoki.closeAllSessions(this.slot);
@@ -151,7 +167,7 @@ function findToken(cryptoki: Cryptoki, label: string): Handle {
     const labels = present.map((token) => JSON.stringify(token.label)).join(', ') || 'none';
     throw new TokenFault(
       'module',
-      `no token is labelled ${JSON.stringify(label)}; present: ${labels}`,
+      `token ${JSON.stringify(label)} is not there; present: ${labels}`,
     );
   }
   if (second !== undefined) {

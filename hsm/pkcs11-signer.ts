@@ -63,9 +63,9 @@ export class Pkcs11Signer implements Signer {
    *   call the token will never accept
    */
   async signDigest(digest: Buffer, urgent = false): Promise<Buffer> {
-    const { digestBytes, input, output } = algorithmParameters(this.algorithm);
-    if (digest.length !== digestBytes) {
-      throw new RangeError(`${this.algorithm} signs a digest of ${digestBytes} bytes`);
+    const { digest: expected, input, output } = algorithmParameters(this.algorithm);
+    if (expected && digest.length !== expected.bytes) {
+      throw new RangeError(`${this.algorithm} signs a digest of ${expected.bytes} bytes`);
     }
     const data = input(digest);
     const sign = (session: KeySession) => this.#signOnce(session, data);
@@ -82,6 +82,11 @@ export class Pkcs11Signer implements Signer {
     if (this.#fault !== undefined) return;
     this.#fault = fault;
     this.#pool.break(unavailable(fault));
+  }
+
+  /** Refuses whatever comes from now on, and closes the sessions once they are idle. */
+  close(): void {
+    this.#pool.close(new SignerUnavailable('the key is no longer lent'));
   }
 
   #signOnce({ session, key }: KeySession, data: Buffer): Buffer | Promise<Buffer> {

@@ -17,7 +17,7 @@ export interface DigestSigner {
   signDigest(digest: Buffer, urgent: boolean): Promise<Buffer>;
 }
 
-/** What is lent. */
+/** What is lent; which signers may change at any time. */
 export interface Lent {
   readonly signers: readonly DigestSigner[];
   /** Pkcs11KeyGenerator, in practice. */
@@ -25,6 +25,11 @@ export interface Lent {
 }
 
 export interface SignerServer {
+  /**
+   * Ends the connections of these signers, once it has answered what is pending there; whoever
+   * connects again finds what is lent by then.
+   */
+  release(signers: readonly DigestSigner[]): Promise<void>;
   /** Takes no more connections, answers what is pending, then closes the connections. */
   close(): Promise<void>;
 }
@@ -44,6 +49,10 @@ export async function serveSigner(lent: Lent, socketPath: string): Promise<Signe
   server.listen(socketPath);
   await once(server, 'listening');
   return {
+    async release(signers) {
+      const theirs = [...connections].filter(({ signer }) => signer && signers.includes(signer));
+      await Promise.all(theirs.map((connection) => connection.drain()));
+    },
     async close() {
       server.close();
       await Promise.all([...connections].map((connection) => connection.drain()));
@@ -87,6 +96,11 @@ class Connection {
     socket.on('error', () => socket.destroy());
     const body = helloBody(lent.signers.map(({ publicKey }) => publicKey));
     this.#send({ id: 0, kind: frameKind.hello, body });
+  }
+
+  /** The one whose key it was bound to. */
+  get signer(): DigestSigner | undefined {
+    return this.#signer;
   }
 
   async drain(): Promise<void> {

@@ -41,12 +41,19 @@ export class SessionPool {
   readonly #idle: Slot[] = [];
   readonly #waiting: Waiter[] = [];
   #broken: SignerUnavailable | undefined;
+  /** True while sessions are to be closed as they become idle. */
+  #closing = false;
 
   /** Opens the sessions one after another; the token is logged in already. */
   constructor(token: OpenToken, options: SessionPoolOptions) {
     this.#token = token;
     this.#options = options;
-    for (let i = 0; i < options.sessions; i += 1) this.#idle.push({ current: this.#open() });
+    try {
+      for (let i = 0; i < options.sessions; i += 1) this.#idle.push({ current: this.#open() });
+    } catch (error) {
+      this.close(new SignerUnavailable('the sessions could not all be opened'));
+      throw error;
+    }
   }
 
   /**
@@ -76,7 +83,20 @@ export class SessionPool {
   /** Refuses all that wait and all that come: nothing of this pool works any more. */
   break(reason: SignerUnavailable): void {
     this.#broken = reason;
+    this.#closing = false;
     for (const waiter of this.#waiting.splice(0)) waiter.refuse(reason);
+  }
+
+  /**
+   * Refuses all that wait and all that come, and closes each session once nobody uses it. The
+   * sessions of a broken pool are left alone: a call may hang in one of them, and closing it would
+   * hang as well.
+   */
+  close(reason: SignerUnavailable): void {
+    if (this.#broken !== undefined) return;
+    this.break(reason);
+    this.#closing = true;
+    for (const { current } of this.#idle.splice(0)) this.#closeSession(current);
   }
 
   async #useTwice<T>(slot: Slot, use: (session: KeySession) => T | Promise<T>): Promise<T> {
@@ -99,7 +119,12 @@ export class SessionPool {
 
   #open(): KeySession {
     const session = this.#token.openSession();
-    return { session, key: findPrivateKey(this.#token, session, this.#options.key) };
+    try {
+      return { session, key: findPrivateKey(this.#token, session, this.#options.key) };
+    } catch (error) {
+      this.#closeSession({ session });
+      throw error;
+    }
   }
 
   #rebuild(lost: KeySession): KeySession {
@@ -131,7 +156,20 @@ export class SessionPool {
     });
   }
 
+  #closeSession({ session }: Pick<KeySession, 'session'>): void {
+    try {
+      this.#token.cryptoki.closeSession(session);
+    } catch (error) {
+      // Whether the token still works is for signatures to say.
+      if (!(error instanceof Pkcs11Fault)) throw error;
+    }
+  }
+
   #release(slot: Slot): void {
+    if (this.#closing) {
+      this.#closeSession(slot.current);
+      return;
+    }
     const oldest = performance.now() - this.#options.deadline;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (next.since >= oldest) {

@@ -3,9 +3,16 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
+import { SignerUnavailable } from '../ca/signer.ts';
 import type { SignerLog } from './signer-log.ts';
-import { type SignerMessage, type SignerTask, signerTaskVariable } from './signer-task.ts';
-import { keyGenerationsAtOnce, tokenDefaults } from './token-config.ts';
+import {
+  type LendMessage,
+  type SignerMessage,
+  type SignerTask,
+  signerTaskVariable,
+  type TaskKey,
+} from './signer-task.ts';
+import { keyGenerationsAtOnce, type TokenConfig, tokenDefaults } from './token-config.ts';
 import { TokenFault, type TokenFaultKind } from './token-fault.ts';
 
 /** How a signer process ended. */
@@ -25,6 +32,33 @@ const endTime = 2000;
 /** Characters of one line of the library's own complaints that go to the log. */
 const mostOutput = 500;
 
+/** Where programs and the home directory are, and how times and texts are written. */
+const inheritedVariables = ['PATH', 'HOME', 'TZ', 'LANG', 'LC_ALL', 'NODE_V8_COVERAGE'];
+
+/**
+ * What a process needs of our environment; what else is there is not for a vendor's library to see.
+ * Variables that the library reads are named in the configuration.
+ */
+function inherited({ pin }: TokenConfig): NodeJS.ProcessEnv {
+  const names = 'env' in pin ? [...inheritedVariables, pin.env] : inheritedVariables;
+  const present = names.filter((name) => process.env[name] !== undefined);
+  return Object.fromEntries(present.map((name) => [name, process.env[name]]));
+}
+
+/** Keys that come and go while a process runs, for which it has threads from the start. */
+const roomForKeys = 12;
+const mostThreads = 512;
+
+/**
+ * One thread for each signature and each key pair that can be in the making, so that a long key
+ * generation or a slow key keeps no signature waiting. Their number is fixed once a process runs.
+ */
+function threadsFor({ config, keys }: SignerTask): number {
+  const sessions = config.sessions ?? tokenDefaults.sessions;
+  const signatures = sessions * Math.max(keys.length, roomForKeys);
+  return Math.min(signatures, mostThreads) + keyGenerationsAtOnce;
+}
+
 const signerProgram = new URL(`./signer-process${extname(import.meta.filename)}`, import.meta.url);
 
 export class SignerChild {
@@ -32,18 +66,16 @@ export class SignerChild {
   readonly ended: Promise<SignerEnd>;
   readonly #process: ChildProcess;
   readonly #ready = Promise.withResolvers<void>();
+  #lending: PromiseWithResolvers<void> | undefined;
   #end: SignerEnd | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(task: SignerTask, options: SignerChildOptions) {
-    const sessions = task.config.sessions ?? tokenDefaults.sessions;
     this.#process = fork(options.program ?? signerProgram, [], {
       execArgv: [],
       env: {
-        ...process.env,
-        // One thread for each signature and each key pair that can be in the making, so that a long
-        // key generation keeps no signature waiting.
-        UV_THREADPOOL_SIZE: String(sessions * task.keys.length + keyGenerationsAtOnce),
+        ...inherited(task.config),
+        UV_THREADPOOL_SIZE: String(threadsFor(task)),
         ...task.config.environment,
         [signerTaskVariable]: JSON.stringify(task),
       },
@@ -75,6 +107,25 @@ export class SignerChild {
     await Promise.race([this.#ready.promise, failed]).finally(() => clearTimeout(this.#deadline));
   }
 
+  /**
+   * Has the process lend these keys and no others; one call at a time.
+   * @param deadline milliseconds from now; then the process is killed
+   * @throws TokenFault when a key does not fit, and all is lent as before; SignerUnavailable once
+   *   the process has ended instead
+   */
+  async lend(keys: readonly TaskKey[], deadline: number): Promise<void> {
+    this.#lending = Promise.withResolvers();
+    const late = `the signer process did not take over its keys within ${deadline} ms`;
+    const timer = setTimeout(() => this.kill(late), deadline);
+    const ended = this.ended.then(({ reason }): never => {
+      throw new SignerUnavailable(`the signer is down: ${reason}`);
+    });
+    const message: LendMessage = { type: 'lend', keys };
+    // A channel that is closed says nothing here: the end of the process follows.
+    this.#process.send(message, () => undefined);
+    await Promise.race([this.#lending.promise, ended]).finally(() => clearTimeout(timer));
+  }
+
   /** Ends the process at once, hung or not. */
   kill(reason: string): void {
     this.#end ??= { kind: 'module', reason };
@@ -92,6 +143,14 @@ export class SignerChild {
   #receive(message: SignerMessage): void {
     if (message.type === 'ready') {
       this.#ready.resolve();
+      return;
+    }
+    if (message.type === 'lent') {
+      this.#lending?.resolve();
+      return;
+    }
+    if (message.type === 'not-lent') {
+      this.#lending?.reject(new TokenFault(message.kind, message.reason));
       return;
     }
     this.#end ??= { kind: message.kind, reason: message.reason };

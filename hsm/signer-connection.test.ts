@@ -6,6 +6,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { SignerUnavailable } from '../ca/signer.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { encodeFrame, type Frame, FrameReader, frameKind, maxBodyBytes } from './frame.ts';
@@ -78,20 +79,24 @@ const anything = ({ id }: Frame, socket: Socket) =>
 const message = Buffer.from('to be signed');
 
 test('frames survive any cutting; an overlong one is refused before it is read', () => {
-  const frames = [0, 1, 200, maxBodyBytes].map((length, id) => ({
-    id,
-    kind: frameKind.sign,
-    body: Buffer.alloc(length, id),
-  }));
-  const stream = Buffer.concat(frames.map(encodeFrame));
-  for (const step of [1, 2, 7, 64, stream.length]) {
-    const reader = new FrameReader();
-    const read: Frame[] = [];
-    for (let i = 0; i < stream.length; i += step) {
-      read.push(...reader.read(stream.subarray(i, i + step)));
+  const survive = (lengths: readonly number[], steps: readonly number[]): void => {
+    const frames = lengths.map((length, id) => ({
+      id,
+      kind: frameKind.sign,
+      body: Buffer.alloc(length, id),
+    }));
+    const stream = Buffer.concat(frames.map(encodeFrame));
+    for (const step of steps) {
+      const reader = new FrameReader();
+      const read: Frame[] = [];
+      for (let i = 0; i < stream.length; i += step) {
+        read.push(...reader.read(stream.subarray(i, i + step)));
+      }
+      assert.ok(isDeepStrictEqual(read, frames));
     }
-    assert.deepEqual(read, frames);
-  }
+  };
+  survive([0, 1, 200, 4096], [1, 2, 7, 64, 5000]);
+  survive([1, maxBodyBytes, 1], [4096, 65_536, 2 * maxBodyBytes]);
   assert.throws(() => new FrameReader().read(Buffer.alloc(16, 0xff)), RangeError);
 });
 

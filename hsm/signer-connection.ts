@@ -3,8 +3,8 @@
  * one of the keys that are lent there.
  */
 import { connect, type Socket } from 'node:net';
-import { type Signer, SignerUnavailable } from '../ca/signer.ts';
-import { encodeFrame, type Frame, FrameReader, frameKind } from './frame.ts';
+import { type Signer, SignerUnavailable, signatureHashOf } from '../ca/signer.ts';
+import { encodeFrame, type Frame, FrameReader, frameKind, maxBodyBytes } from './frame.ts';
 import { testMessage } from './open-signers.ts';
 import { fromSpki } from './public-key.ts';
 import { helloNames, keyDigest, writeTogether } from './serve-signer.ts';
@@ -76,6 +76,14 @@ class SignerConnection implements RemoteSigner {
     return this.#request(frameKind.sign, digestFor(this.algorithm, toBeSigned));
   }
 
+  /** The signer refuses a digest of another length than the algorithm's. */
+  signDigest(digest: Uint8Array): Promise<Buffer> {
+    // It would be signed as if it were the message.
+    if (signatureHashOf[this.algorithm] === null)
+      return Promise.reject(new TypeError(`${this.algorithm} signs no digests`));
+    return this.#request(frameKind.sign, Buffer.from(digest));
+  }
+
   /**
    * Makes a test signature before all that wait, and verifies it.
    * @throws SignerUnavailable
@@ -99,6 +107,10 @@ class SignerConnection implements RemoteSigner {
   #request(kind: number, body: Buffer): Promise<Buffer> {
     if (this.#closed) {
       return Promise.reject(new SignerUnavailable('the connection to the signer is closed'));
+    }
+    if (body.length > maxBodyBytes) {
+      const tooLong = `${this.algorithm} signs at most ${maxBodyBytes} octets here`;
+      return Promise.reject(new RangeError(tooLong));
     }
     if (this.#pending.size >= mostPending) {
       return Promise.reject(new SignerUnavailable('too many signatures are waiting', 1));

@@ -8,16 +8,19 @@ import { rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import process from 'node:process';
 import { loadCryptoki } from './cryptoki.ts';
-import { openSigners } from './open-signers.ts';
+import { LentKeys } from './lent-keys.ts';
 import { openToken } from './open-token.ts';
 import { Pkcs11KeyGenerator } from './pkcs11-key-generator.ts';
+import type { Pkcs11Signer } from './pkcs11-signer.ts';
 import { type SignerServer, serveSigner } from './serve-signer.ts';
 import {
   fromTaskKey,
+  type LendMessage,
   readSignerTask,
   type SignerMessage,
   type SignerTask,
   signerExitCodes,
+  type TaskKey,
 } from './signer-task.ts';
 import { TokenFault } from './token-fault.ts';
 
@@ -35,6 +38,7 @@ export async function runSignerProcess(load: typeof loadCryptoki = loadCryptoki)
   // Ctrl-C reaches the whole process group; the parent decides when the signer ends.
   process.on('SIGINT', () => undefined);
   process.on('disconnect', () => void running.abandon());
+  process.on('message', ({ keys }: LendMessage) => void running.lend(keys));
   try {
     await running.start(readSignerTask(process.env), load);
   } catch (error) {
@@ -44,6 +48,7 @@ export async function runSignerProcess(load: typeof loadCryptoki = loadCryptoki)
 
 class RunningSigner {
   #server: SignerServer | undefined;
+  #lent: LentKeys | undefined;
   #exiting = false;
   #directory: string | undefined;
 
@@ -56,10 +61,26 @@ class RunningSigner {
       pinRefused === undefined ? {} : { pinRefused },
     );
     const onFault = (fault: TokenFault): void => void this.fail(fault);
-    const signers = await openSigners(token, config, task.keys.map(fromTaskKey), onFault);
     const generator = new Pkcs11KeyGenerator(token, onFault);
-    this.#server = await serveSigner({ signers, generator }, socketPath);
+    this.#lent = new LentKeys(token, config, generator, onFault);
+    await this.#lent.replace(task.keys.map(fromTaskKey));
+    this.#server = await serveSigner(this.#lent, socketPath);
     await tell({ type: 'ready' });
+  }
+
+  /** The parent asks for nothing before it was told that all is ready. */
+  async lend(keys: readonly TaskKey[]): Promise<void> {
+    let withdrawn: readonly Pkcs11Signer[] = [];
+    try {
+      withdrawn = (await this.#lent?.replace(keys.map(fromTaskKey))) ?? [];
+    } catch (error) {
+      const { kind, message: reason } = asTokenFault(error);
+      await tell({ type: 'not-lent', kind, reason });
+      return;
+    }
+    await tell({ type: 'lent' });
+    await this.#server?.release(withdrawn);
+    for (const signer of withdrawn) signer.close();
   }
 
   /** The parent died without removing the directory of the socket, and nobody else will. */

@@ -4,16 +4,17 @@
 import { lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SignerUnavailable } from '../ca/signer.ts';
 import { SignerChild, type SignerEnd } from './signer-child.ts';
 import { connectProbe, type SignerConnection } from './signer-connection.ts';
 import type { SignerLog } from './signer-log.ts';
 import { toTaskKey } from './signer-task.ts';
 import { checkTokenConfig, type TokenConfig, tokenDefaults } from './token-config.ts';
 import { TokenFault } from './token-fault.ts';
-import { type TokenKey, tokenKeyProblems } from './token-key.ts';
+import { isSameKey, type TokenKey, tokenKeyProblems } from './token-key.ts';
 
 export interface SuperviseOptions {
-  /** The keys of the token that are lent, each to whoever asks for it by its public key. */
+  /** The keys lent at first, each to whoever asks for it by its public key; see `lend`. */
   readonly keys: readonly TokenKey[];
   readonly log: SignerLog;
   /** Path of the marker left when the token refuses the PIN, such as DIR/run/pin-refused. */
@@ -36,6 +37,16 @@ export interface SignerSupervisor {
   readonly state: SignerState;
   /** Process id of the signer process, while there is one. */
   readonly pid: number | undefined;
+  /**
+   * Lends these keys and no others from now on, also after restarts. Signing with those lent
+   * before and after goes on meanwhile; a key that is withdrawn answers what is pending first, and
+   * must not be destroyed before this has resolved.
+   * Calls are carried out one after another.
+   * @param keys all of them; may be empty
+   * @throws TokenFault naming the key that does not fit; SignerUnavailable while the signer is not
+   *   up. Then all is lent as before, and it is for the caller to try again.
+   */
+  lend(keys: readonly TokenKey[]): Promise<void>;
   /** Ends the process and removes its socket; resolves when both are gone. */
   stop(): Promise<void>;
 }
@@ -70,6 +81,9 @@ class Supervisor implements SignerSupervisor {
   readonly #directory: string;
   readonly #config: TokenConfig;
   readonly #options: SuperviseOptions;
+  /** What each process has to lend. */
+  #keys: readonly TokenKey[];
+  #lending: Promise<void> = Promise.resolve();
   #state: SignerState = { status: 'down', reason: 'starting' };
   #child: SignerChild | undefined;
   #probes: readonly SignerConnection[] = [];
@@ -79,6 +93,7 @@ class Supervisor implements SignerSupervisor {
   constructor(config: TokenConfig, options: SuperviseOptions, directory: string) {
     this.#config = config;
     this.#options = options;
+    this.#keys = options.keys;
     this.#directory = directory;
     this.socketPath = join(directory, 'signer.sock');
   }
@@ -95,21 +110,51 @@ class Supervisor implements SignerSupervisor {
     return this.#child?.pid;
   }
 
+  get #startDeadline(): number {
+    return this.#options.startDeadline ?? defaultStartDeadline;
+  }
+
+  lend(keys: readonly TokenKey[]): Promise<void> {
+    const lending = this.#lending.then(() => this.#lend(keys));
+    this.#lending = lending.catch(() => undefined);
+    return lending;
+  }
+
+  async #lend(keys: readonly TokenKey[]): Promise<void> {
+    const problems = tokenKeyProblems(keys);
+    if (problems.length > 0) throw new TokenFault('config', problems.join('; '));
+    const withdrawn = this.#keys.filter((key) => !isAmong(keys, key));
+    await this.#hand([...keys, ...withdrawn]);
+    // From here on no probe misses those that are withdrawn.
+    this.#keys = keys;
+    const { token } = this.#config;
+    this.#options.log('info', 'keys are lent', { token, keys: keys.map(({ label }) => label) });
+    // A process that ends now is followed by one that never had them.
+    if (withdrawn.length > 0) await this.#hand(keys).catch(() => undefined);
+  }
+
+  async #hand(keys: readonly TokenKey[]): Promise<void> {
+    const { status } = this.#state;
+    if (!this.#child || status !== 'up')
+      throw new SignerUnavailable(`the signer is ${status}: no key is lent or withdrawn now`);
+    await this.#child.lend(keys.map(toTaskKey), this.#startDeadline);
+  }
+
   async start(): Promise<void> {
-    const { pinRefused, keys, startDeadline, program, log } = this.#options;
+    const { pinRefused, program, log } = this.#options;
     await assertPrivateDirectory(this.#directory);
     if (this.#stopped) return;
     const child = new SignerChild(
       {
         config: this.#config,
         socketPath: this.socketPath,
-        keys: keys.map(toTaskKey),
+        keys: this.#keys.map(toTaskKey),
         pinRefused,
       },
       { log, ...(program === undefined ? {} : { program }) },
     );
     this.#child = child;
-    await child.ready(startDeadline ?? defaultStartDeadline);
+    await child.ready(this.#startDeadline);
     if (this.#stopped) return;
     this.#state = { status: 'up' };
     log('info', 'signer is up', { token: this.#config.token, pid: child.pid });
@@ -138,13 +183,13 @@ class Supervisor implements SignerSupervisor {
     const child = this.#child;
     const { socketPath } = this;
     const deadline = this.#config.deadline ?? tokenDefaults.deadline;
-    const probes = this.#options.keys.map(({ label, publicKey, algorithm }) => ({
-      label,
-      connection: connectProbe({ publicKey, algorithm, socketPath, deadline }),
-    }));
+    const probes = this.#keys.map((key) => {
+      const { publicKey, algorithm } = key;
+      return { key, connection: connectProbe({ publicKey, algorithm, socketPath, deadline }) };
+    });
     this.#probes = probes.map(({ connection }) => connection);
     try {
-      await Promise.all(probes.map(({ label, connection }) => probeKey(label, connection)));
+      await Promise.all(probes.map(({ key, connection }) => this.#probeKey(key, connection)));
       this.#restarts = 0;
     } catch (error) {
       if (this.#child !== child || this.#state.status !== 'up') return;
@@ -154,6 +199,17 @@ class Supervisor implements SignerSupervisor {
       for (const { connection } of probes) connection.close();
     }
     if (this.#child === child && this.#state.status === 'up') this.#scheduleProbe();
+  }
+
+  async #probeKey(key: TokenKey, connection: SignerConnection): Promise<void> {
+    try {
+      await connection.probe();
+    } catch (cause) {
+      // It may have been withdrawn meanwhile.
+      if (!isAmong(this.#keys, key)) return;
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new Error(`a test signature of ${key.label} failed: ${reason}`, { cause });
+    }
   }
 
   #closeProbes(): void {
@@ -188,14 +244,8 @@ class Supervisor implements SignerSupervisor {
   }
 }
 
-async function probeKey(label: string, connection: SignerConnection): Promise<void> {
-  try {
-    await connection.probe();
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`a test signature of ${label} failed: ${reason}`, { cause });
-  }
-}
+const isAmong = (keys: readonly TokenKey[], key: TokenKey): boolean =>
+  keys.some((other) => isSameKey(other, key));
 
 /**
  * Makes the directory of the socket again if something cleaned it away, and trusts no other that

@@ -28,9 +28,18 @@ export function fromTaskKey({ publicKey, ...key }: TaskKey): TokenKey {
   return { ...key, publicKey: Buffer.from(publicKey, 'base64') };
 }
 
+/** From the parent to its process: from now on lend these keys and no others. Answered one at a time. */
+export interface LendMessage {
+  readonly type: 'lend';
+  readonly keys: readonly TaskKey[];
+}
+
 /** From the process to its parent. */
 export type SignerMessage =
   | { readonly type: 'ready' }
+  | { readonly type: 'lent' }
+  /** All is lent as before. */
+  | { readonly type: 'not-lent'; readonly kind: TokenFaultKind; readonly reason: string }
   | { readonly type: 'fault'; readonly kind: TokenFaultKind; readonly reason: string };
 
 export const signerExitCodes = {

@@ -16,10 +16,25 @@ export interface TokenKey extends SignerKey {
   readonly certificate: string;
 }
 
-/** Says in sentences what is wrong with a list of keys to lend; empty if nothing is. */
+/** Whether both mean the same key, used in the same way; the certificate may have been renewed. */
+export function isSameKey(one: TokenKey, other: TokenKey): boolean {
+  return (
+    one.label === other.label &&
+    one.algorithm === other.algorithm &&
+    Buffer.compare(one.publicKey, other.publicKey) === 0
+  );
+}
+
+/** Keys lent by one signer process at most: far below what its hello has room for. */
+const mostKeys = 64;
+
+/**
+ * Says in sentences what is wrong with a list of keys to lend; empty if nothing is. The list may be
+ * empty: an issuer that waits for its certificate has no key to lend yet.
+ */
 export function tokenKeyProblems(keys: readonly TokenKey[]): string[] {
   const problems: string[] = [];
-  if (keys.length === 0) problems.push('there must be a key that signs');
+  if (keys.length > mostKeys) problems.push(`at most ${mostKeys} keys of a token are lent`);
   for (const [i, key] of keys.entries()) {
     if (key.label === '') problems.push(`the key of ${key.certificate} must have a label`);
     for (const other of keys.slice(0, i)) {

@@ -85,6 +85,7 @@ suite('the digest of the content', () => {
   const digests = {
     'ecdsa-with-SHA256': 'sha256',
     'ecdsa-with-SHA384': 'sha384',
+    'ecdsa-with-SHA512': 'sha512',
     sha256WithRSAEncryption: 'sha256',
     'RSASSA-PSS-SHA256': 'sha256',
     Ed25519: 'sha512',

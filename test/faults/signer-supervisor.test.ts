@@ -37,7 +37,11 @@ const p11KitClient = '/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-client.so';
 const fixture = fixtureToken();
 const { config } = fixture;
 const key = await fixture.addKey('P-256');
-const quick = { ...config, deadline: 500, probeInterval: 150 };
+const faultsFile = join(fixture.directory, 'faults.json');
+const environment = { ...config.environment, BESTOW_TEST_FAULTS: faultsFile };
+const quick = { ...config, environment, deadline: 500, probeInterval: 150 };
+/** For the processes that start from now on. */
+const inject = (faults: TestFaults) => writeFileSync(faultsFile, JSON.stringify(faults));
 const logged: string[] = [];
 
 let supervisor: SignerSupervisor | undefined;
@@ -48,7 +52,6 @@ afterEach(async () => {
   if (supervisor) assert.ok(!existsSync(dirname(supervisor.socketPath)));
   supervisor = undefined;
   signer = undefined;
-  delete process.env.BESTOW_TEST_FAULTS;
   rmSync(fixture.pinRefused, { force: true });
   writeFileSync(fixture.pinFile, `${fixture.pin}\n`, { mode: 0o600 });
 });
@@ -137,7 +140,7 @@ test('token directory away and back: unavailable, then recovery', { timeout }, a
 test('bits begin to flip: the probe notices and the process is replaced', { timeout }, async () => {
   const flag = join(fixture.directory, 'flip');
   const faults: TestFaults = { loginsFile: join(fixture.directory, 'l0'), flipWhile: flag };
-  process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
+  inject(faults);
   const program = new URL('../support/faulty-signer-process.ts', import.meta.url);
   const by = await start(quick, { program });
   writeFileSync(flag, '');
@@ -151,7 +154,7 @@ test('several keys: each signs for who asks for it, and each is probed', { timeo
   const flag = join(fixture.directory, 'flip-second');
   const loginsFile = join(fixture.directory, 'l1');
   const faults: TestFaults = { loginsFile, flipWhile: flag, flipLength: 96 };
-  process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
+  inject(faults);
   const program = new URL('../support/faulty-signer-process.ts', import.meta.url);
   const by = await start(quick, { program, keys: [key, second] });
   const socketPath = supervisor?.socketPath ?? '';
@@ -321,15 +324,15 @@ test('locked PIN: the token is asked once, also when the PIN locks later', {
   const program = new URL('../support/faulty-signer-process.ts', import.meta.url);
   const logins = () => readFileSync(loginsFile, 'utf8').trim().split('\n').length;
   const faults: TestFaults = { loginsFile, login: 'CKR_PIN_LOCKED' };
-  process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
+  inject(faults);
   await assert.rejects(start(quick, { program }), { message: /CKR_PIN_LOCKED/ });
   await assert.rejects(start(quick, { program }), { message: /not tried again/ });
   assert.equal(logins(), 1);
 
   rmSync(fixture.pinRefused);
-  process.env.BESTOW_TEST_FAULTS = JSON.stringify({ loginsFile });
+  inject({ loginsFile });
   await start(quick, { program });
-  process.env.BESTOW_TEST_FAULTS = JSON.stringify(faults);
+  inject(faults);
   process.kill(supervisor?.pid ?? 0, 'SIGKILL');
   await eventually(() => supervisor?.state.status === 'stopped');
   assert.equal(logins(), 3);
@@ -346,7 +349,6 @@ test('the wrong key, no key, a readable PIN file: no start, and the reason', {
   const missing = start(quick, { keys: [key, { ...other, label: 'none' }] });
   const sentence = /no private key labelled none \(key none, certificate another\.pem\)/;
   await assert.rejects(missing, { kind: 'key', message: sentence });
-  await assert.rejects(start(quick, { keys: [] }), { kind: 'config' });
   await assert.rejects(start({ ...quick, module: '/nowhere.so' }), { kind: 'config' });
   await assert.rejects(start({ ...quick, module: 'here.so' }), { message: /absolute path/ });
   await assert.rejects(start({ ...quick, token: 'none' }), { message: /present: "test token"/ });
@@ -409,4 +411,35 @@ test('the PIN is in no log, no argument, and nothing sent to or by the process',
   assert.ok(seen.includes('BESTOW_SIGNER') && logged.length > 10, 'there was something to look at');
   assert.ok(!seen.includes(fixture.pin));
   assert.ok(!seen.includes('wrong-pin-0815'));
+});
+
+test('the process inherits what it needs of the environment, and nothing else', {
+  timeout,
+}, async () => {
+  process.env.BESTOW_TEST_SECRET = 'of the server';
+  process.env.BESTOW_TEST_PIN = fixture.pin;
+  try {
+    const environmentOf = (): string[] =>
+      readFileSync(`/proc/${supervisor?.pid}/environ`, 'utf8')
+        .split('\0')
+        .map((line) => line.slice(0, line.indexOf('=')))
+        .filter((name) => name !== '' && name !== 'NODE_V8_COVERAGE')
+        .sort();
+    await signs(await start({ ...quick, pin: { env: 'BESTOW_TEST_PIN' } }));
+    const names = environmentOf();
+    const ours = ['BESTOW_SIGNER', 'BESTOW_TEST_FAULTS', 'BESTOW_TEST_PIN', 'SOFTHSM2_CONF'];
+    const runtime = ['NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'UV_THREADPOOL_SIZE'];
+    const system = ['HOME', 'LANG', 'LC_ALL', 'PATH', 'TZ'].filter((name) => name in process.env);
+    assert.deepEqual(names, [...ours, ...runtime, ...system].sort());
+    signer?.close();
+    await supervisor?.stop();
+    await start();
+    assert.deepEqual(
+      environmentOf(),
+      names.filter((name) => name !== 'BESTOW_TEST_PIN'),
+    );
+  } finally {
+    delete process.env.BESTOW_TEST_SECRET;
+    delete process.env.BESTOW_TEST_PIN;
+  }
 });

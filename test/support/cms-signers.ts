@@ -19,6 +19,7 @@ export interface CmsSigner extends Signer {
 const pairs: Record<CaSignatureAlgorithm, () => { publicKey: KeyObject; privateKey: KeyObject }> = {
   'ecdsa-with-SHA256': () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   'ecdsa-with-SHA384': () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  'ecdsa-with-SHA512': () => generateKeyPairSync('ec', { namedCurve: 'P-521' }),
   sha256WithRSAEncryption: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
   'RSASSA-PSS-SHA256': () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
   Ed25519: () => generateKeyPairSync('ed25519'),

@@ -1,8 +1,8 @@
 /**
  * For tests: a signer process whose library has faults that SoftHSM cannot produce, described as
- * JSON in the variable BESTOW_TEST_FAULTS.
+ * JSON in the file that the variable BESTOW_TEST_FAULTS names.
  */
-import { appendFileSync, existsSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { loadCryptoki } from '../../hsm/cryptoki.ts';
 import { Pkcs11Fault, pkcs11Code } from '../../hsm/pkcs11-fault.ts';
 import { runSignerProcess } from '../../hsm/signer-process.ts';
@@ -19,7 +19,9 @@ export interface TestFaults {
   readonly flipLength?: number;
 }
 
-const faults: TestFaults = JSON.parse(process.env.BESTOW_TEST_FAULTS ?? '{}');
+const faults: TestFaults = JSON.parse(
+  readFileSync(process.env.BESTOW_TEST_FAULTS ?? '/dev/null', 'utf8'),
+);
 const flip = (signature: Buffer): Buffer => {
   const { flipWhile, flipLength = signature.length } = faults;
   const flips = flipWhile !== undefined && signature.length === flipLength && existsSync(flipWhile);
