@@ -1,5 +1,4 @@
 import { AccessDescription, GeneralName, InfoAccess } from 'pkijs';
-import type { StatusUrls } from '../compose-certificate.ts';
 import { dotted, oid } from '../object-identifiers.ts';
 import { encodeExtension } from './extension.ts';
 
@@ -7,7 +6,10 @@ import { encodeExtension } from './extension.ts';
 export function authorityInformationAccess({
   ocsp,
   issuer,
-}: Partial<Pick<StatusUrls, 'ocsp' | 'issuer'>>): Uint8Array {
+}: {
+  readonly ocsp?: string;
+  readonly issuer?: string;
+}): Uint8Array {
   const value = new InfoAccess({
     accessDescriptions: [
       ...(ocsp === undefined ? [] : [describe('id-ad-ocsp', ocsp)]),
