@@ -5,11 +5,11 @@
 
 import type { CaCertificate } from './ca-chain.ts';
 import type { CertificatePlan, KeylessPlan } from './certificate-plan.ts';
-import { backdateSeconds, type Profile } from './certificate-profile.ts';
+import type { Profile } from './certificate-profile.ts';
 import { digestOf } from './certificate-request.ts';
 import { checkCertificate } from './check-certificate.ts';
 import { ClockGuard } from './clock-guard.ts';
-import { CertificateComposer, type StatusUrls, type Validity } from './compose-certificate.ts';
+import { CertificateComposer, type StatusUrls } from './compose-certificate.ts';
 import { encode, readDer, sameBytes, tags } from './der.ts';
 import { failpoint } from './failpoint.ts';
 import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance-ledger.ts';
@@ -19,6 +19,7 @@ import { Refusal } from './refusal.ts';
 import { makeSerialNumber } from './serial-number.ts';
 import { signStructure } from './sign-structure.ts';
 import { type Signer, SignerUnavailable } from './signer.ts';
+import { type Validity, validityOf } from './validity.ts';
 
 export interface Issued {
   /** DER. */
@@ -36,6 +37,10 @@ export interface CertificateAuthorityParts {
   /** First octet of every serial number, 1 to 127. */
   readonly serialPrefix: number;
   readonly statusUrls?: StatusUrls;
+  /** What it issues ends then at the latest; where a CA above the issuer ends before it does. */
+  readonly ends?: Date;
+  /** How many partitions the CRL has that new certificates are listed in (crl-partition.ts); one unless it is given. */
+  readonly crlPartitions?: number;
   readonly clock?: () => Date;
 }
 
@@ -45,9 +50,11 @@ export class CertificateAuthority {
   readonly #ledger: IssuanceLedger;
   readonly #serialPrefix: number;
   readonly #statusUrls: StatusUrls | undefined;
+  readonly #crlPartitions: number;
+  readonly #bounds: Validity;
   readonly #clock: () => Date;
   readonly #clockGuard: ClockGuard;
-  readonly #composers = new Map<Profile, CertificateComposer>();
+  readonly #composers = new WeakMap<Profile, CertificateComposer>();
 
   /** @throws Error when the signer's key is not that of the CA certificate: nobody could verify what it signs */
   constructor(parts: CertificateAuthorityParts) {
@@ -58,6 +65,10 @@ export class CertificateAuthority {
     this.#ledger = parts.ledger;
     this.#serialPrefix = parts.serialPrefix;
     this.#statusUrls = parts.statusUrls;
+    this.#crlPartitions = parts.crlPartitions ?? 1;
+    const { notBefore, notAfter } = parts.issuer;
+    const ends = parts.ends && parts.ends < notAfter ? parts.ends : notAfter;
+    this.#bounds = { notBefore, notAfter: ends };
     this.#clock = parts.clock ?? (() => new Date());
     this.#clockGuard = new ClockGuard(parts.issuer, parts.ledger);
   }
@@ -74,9 +85,10 @@ export class CertificateAuthority {
       throw new SignerUnavailable('The CA key is out of reach; nothing was recorded or spent.');
     const now = this.#clock();
     await this.#clockGuard.require(now);
-    const validity = this.#validity(plan.profile, now);
+    const validity = validityOf(plan.profile, this.#bounds, now);
     const serialNumber = makeSerialNumber(this.#serialPrefix);
-    const toBeSigned = this.#composer(plan.profile).compose(plan, serialNumber, validity);
+    const composer = this.#composer(plan.profile);
+    const toBeSigned = composer.compose(plan, serialNumber, validity);
     requireWellFormedCertificate(toBeSigned, this.issuer);
     const outcome = await this.#ledger.recordIntent({
       issuer: this.issuer.id,
@@ -87,6 +99,7 @@ export class CertificateAuthority {
       profile: plan.profile.name,
       credential: plan.credential,
       ...optionalParts(plan),
+      crlPartition: composer.crlPartition(serialNumber),
       ...validity,
       requestId: plan.requestId,
       recordedAt: now,
@@ -141,14 +154,14 @@ export class CertificateAuthority {
   /** Signing the same to-be-signed octets a second time is harmless; only the certificate stored first is released. */
   async #complete(
     intent: Pick<IssuanceRecord, 'serialNumber' | 'toBeSigned' | 'notAfter'>,
-    { publicKey, requestId }: CertificatePlan,
+    { publicKey, requestId, supersedesAtOnce = false }: CertificatePlan,
   ): Promise<Omit<Issued, 'repeated'>> {
     const { serialNumber, toBeSigned, notAfter } = intent;
     const signed = await signStructure(toBeSigned, this.#signer);
     failpoint('signed');
     checkCertificate(signed, { toBeSigned, serialNumber, publicKey }, this.issuer);
     failpoint('certificate-checked');
-    const key = { issuer: this.issuer.id, serialNumber };
+    const key = { issuer: this.issuer.id, serialNumber, supersedesAtOnce };
     const certificate = await this.#ledger.recordCertificate(key, signed, this.#clock(), requestId);
     failpoint('certificate-recorded');
     return { certificate, serialNumber, notAfter };
@@ -162,22 +175,11 @@ export class CertificateAuthority {
         keyIdentifier: this.issuer.keyIdentifier,
         algorithm: this.#signer.algorithm,
         ...(this.#statusUrls ? { statusUrls: this.#statusUrls } : {}),
+        crlPartitions: this.#crlPartitions,
       });
       this.#composers.set(profile, composer);
     }
     return composer;
-  }
-
-  /** Never before the issuer began, never beyond its end. */
-  #validity(profile: Profile, now: Date): Validity {
-    const { notBefore: begins, notAfter: ends } = this.issuer;
-    const second = Math.floor(now.getTime() / 1000);
-    const notBefore = new Date((second - backdateSeconds) * 1000);
-    const notAfter = new Date((second + profile.validitySeconds) * 1000);
-    return {
-      notBefore: notBefore < begins ? begins : notBefore,
-      notAfter: notAfter > ends ? ends : notAfter,
-    };
   }
 }
 

@@ -35,8 +35,10 @@ export interface CertificatePlan {
   readonly approval?: string;
   /** The device's secret to revoke it with, concealed (RFC 7894 section 3.2). */
   readonly revocationChallenge?: string;
-  /** Serial number of the certificate that is to be revoked once this one is used for the first time. */
+  /** Serial number of the certificate that this one takes the place of, and that is revoked for it. */
   readonly supersedes?: string;
+  /** Whether that is done with the issuance of this one, and not first with its first use. */
+  readonly supersedesAtOnce?: boolean;
   /** Whether the request was proven to come by the connection it names (RFC 7030 section 3.5); for the audit log. */
   readonly linking?: LinkingProof;
   /** Finds the request in the log and in the audit log. */

@@ -28,6 +28,8 @@ export interface Intent {
   readonly approval?: string;
   readonly revocationChallenge?: string;
   readonly supersedes?: string;
+  /** The partition of the CRL that it is listed in when it is revoked (crl-partition.ts); the whole CRL alone without. */
+  readonly crlPartition?: number;
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly requestId: string;
@@ -77,11 +79,30 @@ export interface IssuanceRecord {
   readonly revocationReason?: RevocationReason;
   /** Since when it is known or suspected not to be trusted (RFC 5280 section 5.3.2). */
   readonly invalidityDate?: Date;
-  /** Serial number of the certificate that is revoked when this one is first used; absent once that is done. */
+  /** Serial number of the certificate that this one takes the place of; absent once this one was used. */
   readonly supersedes?: string;
   readonly relayedBy?: string;
   /** Concealed; see CertificatePlan. */
   readonly revocationChallenge?: string;
+}
+
+/** An intent that becomes a certificate. */
+export interface FulfilledIntent {
+  readonly issuer: string;
+  readonly serialNumber: string;
+  /** Whether the certificate that it takes the place of is revoked in the same transaction. */
+  readonly supersedesAtOnce?: boolean;
+}
+
+/** A renewal, by the certificate that it took the place of and authenticated it, and by what was asked for. */
+export interface Renewal {
+  /** Of the certificate that was renewed. */
+  readonly serialNumber: string;
+  readonly subscriber: string;
+  /** As in the intent. */
+  readonly requestDigest: string;
+  /** When the new certificate was issued at the earliest. */
+  readonly issuedSince: Date;
 }
 
 /** Why nothing is issued. */
@@ -108,6 +129,12 @@ export interface RevocationOrder {
 /** What an order can be about, besides one serial number: all certificates of a device, or over a key. */
 export type CertificatesOf = { readonly subscriber: string } | { readonly publicKeyDigest: string };
 
+export interface LiveCertificates {
+  readonly count: number;
+  /** When the last of them ends; absent where there is none. */
+  readonly lastEnds?: Date;
+}
+
 export interface IssuanceLedger {
   /**
    * In one transaction: spends the credential, stores the intent, writes the audit entry.
@@ -124,7 +151,7 @@ export interface IssuanceLedger {
    * @returns the certificate on record, DER: the first one stored is the only one ever released
    */
   recordCertificate(
-    key: { readonly issuer: string; readonly serialNumber: string },
+    key: FulfilledIntent,
     certificate: Uint8Array,
     at: Date,
     requestId: string,
@@ -157,8 +184,21 @@ export interface IssuanceLedger {
     serialNumber: string,
     order: Pick<RevocationOrder, 'at' | 'by'>,
   ): Promise<{ record: IssuanceRecord; released: boolean } | undefined>;
-  /** Revokes the certificate (superseded) that this one takes the place of, if that was left until now. */
+  /**
+   * Told when a certificate is used: revokes (superseded) the one of the same subscriber that it takes the place of, if that
+   * was left until now, whoever issued it.
+   */
   supersede(issuer: string, serialNumber: string, at: Date): Promise<void>;
+  /**
+   * What a renewal brought in place of a certificate, on record for a lost answer: issued to the same request, not revoked,
+   * and not used. Changes nothing.
+   */
+  renewalOf(renewal: Renewal): Promise<IssuanceRecord | undefined>;
+  /**
+   * The certificates of devices that a key issued, or is about to, which have neither ended nor been revoked for good.
+   * @param issuer `CaCertificate.id`
+   */
+  liveCertificates(issuer: string, at: Date): Promise<LiveCertificates>;
   /** The latest time in the audit log; undefined while that is empty. */
   latestEntry(): Promise<Date | undefined>;
   /** Takes the time for right that the clock shows, though the audit log knows a later one. */

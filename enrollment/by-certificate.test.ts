@@ -4,7 +4,7 @@ import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { CertificatePlan } from '../ca/certificate-plan.ts';
 import { deviceProfile, tlsServerProfile } from '../ca/certificate-profile.ts';
 import { ClientCertificateValidator } from '../ca/client-certificate.ts';
-import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
+import type { IssuanceLedger, RevocationReason } from '../ca/issuance-ledger.ts';
 import { signStructure } from '../ca/sign-structure.ts';
 import type { OpenStores } from '../storage/stores.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
@@ -265,5 +265,41 @@ describe('a certificate that takes the place of another', () => {
     await stores.devices.setStatus(subscriber, 'blocked', 'test', new Date());
     await assert.rejects(authenticator.identify(renewed), { code: 'device-blocked' });
     assert.equal(await reasonOf(), undefined);
+  });
+});
+
+describe('whose a superseded certificate was', () => {
+  const revoked = { name: 'Refusal', code: 'certificate-revoked' };
+  async function revokedFor(reason: RevocationReason | undefined) {
+    const subscriber = await newDevice();
+    const { certificate, serialNumber } = await issue({ subscriber });
+    if (reason) {
+      const order = { reason, at: new Date(), by: 'test' };
+      await stores.ledger.revoke(ca.issuing.id, serialNumber, order);
+    }
+    return { certificate, subscriber };
+  }
+
+  test('is known, and it identifies nobody', async () => {
+    const { certificate, subscriber } = await revokedFor('superseded');
+    const { formerly } = await authenticator.holderOfSuperseded({ certificate });
+    assert.equal(formerly.device.id, subscriber);
+    await assert.rejects(authenticator.identify({ certificate }), revoked);
+  });
+
+  for (const reason of ['keyCompromise', 'certificateHold', 'unspecified', undefined] as const)
+    test(`is not asked of one that is ${reason ?? 'good'}`, async () => {
+      const { certificate } = await revokedFor(reason);
+      await assert.rejects(authenticator.holderOfSuperseded({ certificate }), revoked);
+    });
+
+  test('is not told where the device is blocked, or on the path of another group', async () => {
+    const { certificate, subscriber } = await revokedFor('superseded');
+    const group = groupOf('globex');
+    await assert.rejects(authenticator.holderOfSuperseded({ certificate, group }), unauthenticated);
+    await stores.devices.setStatus(subscriber, 'blocked', 'test', new Date());
+    await assert.rejects(authenticator.holderOfSuperseded({ certificate }), {
+      code: 'device-blocked',
+    });
   });
 });

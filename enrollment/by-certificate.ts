@@ -1,3 +1,4 @@
+import type { Certificate } from '../ca/certificate.ts';
 import type { ClientCertificateValidator } from '../ca/client-certificate.ts';
 import { sameBytes } from '../ca/der.ts';
 import type { IssuanceLedger, IssuanceRecord } from '../ca/issuance-ledger.ts';
@@ -13,6 +14,16 @@ export interface CertificateCredentials {
   readonly certificate: Uint8Array;
   /** The group whose path was called. */
   readonly group?: Group;
+}
+
+/** Who a superseded certificate was of, which is nobody who may ask for anything; see `holderOfSuperseded`. */
+export interface FormerHolder {
+  readonly formerly: Caller;
+}
+
+interface Found {
+  readonly certificate: Certificate;
+  readonly record: IssuanceRecord;
 }
 
 /** Knows devices by a certificate of our own. Asked anew at every request: a connection outlives a revocation. */
@@ -32,7 +43,30 @@ export class CertificateAuthenticator {
   }
 
   /** @throws Refusal unauthenticated, certificate-revoked, device-blocked, tenant-suspended */
-  async identify({ certificate: der, group: called }: CertificateCredentials): Promise<Caller> {
+  async identify(credentials: CertificateCredentials): Promise<Caller> {
+    const found = await this.#find(credentials.certificate);
+    const { record } = found;
+    if (record.revokedAt) throw revoked(record);
+    const caller = await this.#holderOf(found, credentials);
+    // It has arrived: the certificate that it takes the place of has no more use.
+    if (record.supersedes !== undefined)
+      await this.#ledger.supersede(record.issuer, record.serialNumber, new Date());
+    return caller;
+  }
+
+  /**
+   * Whose a certificate was that is revoked because it was renewed, all else being well. This identifies nobody: it says
+   * who may get the answer to that renewal again, and is good for that alone.
+   * @throws Refusal as `identify` does; certificate-revoked when it was revoked for another reason
+   */
+  async holderOfSuperseded(credentials: CertificateCredentials): Promise<FormerHolder> {
+    const found = await this.#find(credentials.certificate);
+    const { record } = found;
+    if (record.revocationReason !== 'superseded') throw revoked(record);
+    return { formerly: await this.#holderOf(found, credentials) };
+  }
+
+  async #find(der: Uint8Array): Promise<Found> {
     const verdict = this.#validator.validate(der, new Date());
     if (!verdict.valid)
       throw unauthenticated(`The client certificate is refused: ${verdict.reason}.`);
@@ -41,7 +75,14 @@ export class CertificateAuthenticator {
     const record = await this.#ledger.find(issuer.id, serialNumber);
     if (!record?.certificate || !sameBytes(record.certificate, der))
       throw unauthenticated(`The client certificate ${serialNumber} is not on record.`);
-    if (record.revokedAt) throw revoked(record);
+    return { certificate, record };
+  }
+
+  async #holderOf(
+    { certificate, record }: Found,
+    { group: called }: CertificateCredentials,
+  ): Promise<Caller> {
+    const { serialNumber } = record;
     const known =
       record.subscriber === undefined ? undefined : await this.#registry.find(record.subscriber);
     if (!known) throw unauthenticated(`The client certificate ${serialNumber} is no device's.`);
@@ -51,9 +92,6 @@ export class CertificateAuthenticator {
     requireActive(device, tenant);
     const contradiction = roleContradiction(device.role, group);
     if (contradiction) throw unauthenticated(`${device.id} is refused: ${contradiction}`);
-    // It has arrived: the certificate that it takes the place of has no more use.
-    if (record.supersedes !== undefined)
-      await this.#ledger.supersede(issuer.id, serialNumber, new Date());
     return {
       device,
       tenant,

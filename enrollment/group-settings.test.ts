@@ -47,6 +47,11 @@ describe('what contradicts itself is refused, and its parts alone are not', () =
       { keyTypes: ['P-256', 'Ed25519'] },
       /kind of key that this group does not accept/,
     ],
+    'an answer repeated by a certificate where a password was spent beside it': [
+      { credentials: 'both' },
+      { revokeOld: 'now' },
+      /let it end after the new one is used/,
+    ],
     'hash functions for keys that have their own': [
       { signatureHashes: ['sha256'] },
       { keyTypes: ['Ed25519', 'ML-DSA-65'] },

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { type CertificateRequest, parseCertificateRequest } from '../ca/certificate-request.ts';
 import { readDer } from '../ca/der.ts';
+import { type DeviceKeyType, deviceKeyTypes } from '../ca/device-key-types.ts';
 import { readPublicKey } from '../ca/key-rules.ts';
 import { oidName } from '../ca/object-identifiers.ts';
 import { pssAlgorithmIdentifier } from '../ca/rsassa-pss.ts';
@@ -18,9 +19,7 @@ import { devicesFor90Days as profile } from '../test/support/software-ca.ts';
 import type { Group } from './group.ts';
 import {
   checkSettings,
-  type DeviceKeyType,
   defaultSettings,
-  deviceKeyTypes,
   type GroupSettings,
   signatureHashes,
 } from './group-settings.ts';

@@ -225,9 +225,10 @@ describe('renewal', () => {
       assert.equal(plan.subscriber, 'device-1');
     });
 
-  for (const [revokeOld, ends] of [
-    ['never', false],
-    ['after-new-is-used', true],
+  for (const [revokeOld, ends, atOnce] of [
+    ['never', false, undefined],
+    ['after-new-is-used', true, undefined],
+    ['now', true, true],
   ] as const)
     test(`whether it ends the old certificate is the group's to say: ${revokeOld}`, async () => {
       const certificate = await held(own);
@@ -235,8 +236,9 @@ describe('renewal', () => {
       const group = { ...caller.group, settings: { ...defaultSettings, revokeOld } };
       const request = await requestFor(own);
       const asked = order(request, { ...caller, group });
-      const { supersedes } = decideReenrollment(asked);
+      const { supersedes, supersedesAtOnce } = decideReenrollment(asked);
       assert.equal(supersedes, ends ? certificate.serialNumber : undefined);
+      assert.equal(supersedesAtOnce, atOnce);
       assert.equal(decideEnrollment(asked).supersedes, undefined);
     });
 

@@ -9,6 +9,7 @@ import { registrationAuthorityProfile } from '../ca/certificate-profile.ts';
 import { parseCertificateRequest, parseKeylessRequest } from '../ca/certificate-request.ts';
 import { encodeCsrAttributes } from '../ca/csr-attributes.ts';
 import { type DerElement, encode, readDer, tags } from '../ca/der.ts';
+import type { DeviceKeyType } from '../ca/device-key-types.ts';
 import { encodeSubject } from '../ca/distinguished-name.ts';
 import { encodeGeneralNames } from '../ca/general-names.ts';
 import { dotted } from '../ca/object-identifiers.ts';
@@ -34,7 +35,6 @@ import type { Device } from './device.ts';
 import type { Group } from './group.ts';
 import {
   checkSettings,
-  type DeviceKeyType,
   defaultSettings,
   type GroupSettings,
   requestParts,

@@ -86,30 +86,3 @@ export async function releaseFromHold(
     });
   return row !== undefined;
 }
-
-/** Once, however many requests by the new certificate come at the same time. */
-export async function revokeSuperseded(
-  transaction: Kysely<Database>,
-  { issuer, serialNumber }: SerialNumber,
-  at: Date,
-): Promise<void> {
-  const row = await transaction
-    .selectFrom('issuance')
-    .select(['supersedes', 'subscriber'])
-    .where('issuer', '=', issuer)
-    .where('serial_number', '=', serialNumber)
-    .executeTakeFirst();
-  if (!row?.supersedes) return;
-  await transaction
-    .updateTable('issuance')
-    .set({ supersedes: null })
-    .where('issuer', '=', issuer)
-    .where('serial_number', '=', serialNumber)
-    .execute();
-  const by = `${row.subscriber} by its use of ${serialNumber}`;
-  await revokeAudited(
-    transaction,
-    { issuer, serialNumber: row.supersedes },
-    { reason: 'superseded', at, by },
-  );
-}

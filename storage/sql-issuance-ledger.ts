@@ -2,11 +2,14 @@ import type { Kysely } from 'kysely';
 import type {
   CertificatesOf,
   ForeseenIntent,
+  FulfilledIntent,
   Intent,
   IntentOutcome,
   IntentRefused,
   IssuanceLedger,
   IssuanceRecord,
+  LiveCertificates,
+  Renewal,
   RevocationOrder,
 } from '../ca/issuance-ledger.ts';
 import { acceptClock, audit, latestAudited } from './audit-trail.ts';
@@ -25,11 +28,11 @@ import {
   columnsOf,
   releaseFromHold,
   revokeAudited,
-  revokeSuperseded,
   type SerialNumber,
 } from './revocation.ts';
 import { issuanceOf } from './rows.ts';
 import { type ApprovalUse, isOpenApproval, useApproval } from './sql-approvals.ts';
+import { renewalOnRecord, supersedeAtOnce, supersedeByUse } from './superseded.ts';
 import type { Transactions } from './transactions.ts';
 
 type Transaction = Kysely<Database>;
@@ -70,7 +73,7 @@ export class SqlIssuanceLedger implements IssuanceLedger {
   }
 
   recordCertificate(
-    key: { issuer: string; serialNumber: string },
+    { supersedesAtOnce = false, ...key }: FulfilledIntent,
     certificate: Uint8Array,
     at: Date,
     requestId: string,
@@ -90,6 +93,7 @@ export class SqlIssuanceLedger implements IssuanceLedger {
         object: key.serialNumber,
         requestId,
       });
+      if (supersedesAtOnce) await supersedeAtOnce(transaction, key, at);
       return certificate;
     });
   }
@@ -156,8 +160,28 @@ export class SqlIssuanceLedger implements IssuanceLedger {
 
   supersede(issuer: string, serialNumber: string, at: Date): Promise<void> {
     return this.#transactions.write((transaction) =>
-      revokeSuperseded(transaction, { issuer, serialNumber }, at),
+      supersedeByUse(transaction, { issuer, serialNumber }, at),
     );
+  }
+
+  async renewalOf(renewal: Renewal): Promise<IssuanceRecord | undefined> {
+    const row = await renewalOnRecord(this.#transactions.read, renewal);
+    return row && issuanceOf(row);
+  }
+
+  async liveCertificates(issuer: string, at: Date): Promise<LiveCertificates> {
+    const { count, last } = await this.#transactions.read
+      .selectFrom('issuance')
+      .select(({ fn }) => [fn.countAll().as('count'), fn.max('not_after').as('last')])
+      .where('issuer', '=', issuer)
+      .where('subscriber', 'is not', null)
+      .where('not_after', '>', at.toISOString())
+      // What is on hold may come back.
+      .where((eb) =>
+        eb.or([eb('revoked_at', 'is', null), eb('revocation_reason', '=', 'certificateHold')]),
+      )
+      .executeTakeFirstOrThrow();
+    return { count: Number(count), ...(last === null ? {} : { lastEnds: new Date(last) }) };
   }
 
   latestEntry(): Promise<Date | undefined> {
@@ -305,6 +329,7 @@ async function insertIntent(transaction: Transaction, intent: Intent): Promise<v
     approval: intent.approval ?? null,
     revocationChallenge: intent.revocationChallenge ?? null,
     supersedes: intent.supersedes ?? null,
+    crlPartition: intent.crlPartition ?? 0,
     credentialKind: credential.kind,
     credentialId: credential.id,
     notBefore: intent.notBefore.toISOString(),

@@ -81,7 +81,7 @@ export function orderOf<Content extends RequestContent>(
   return {
     request: certificateRequest,
     caller,
-    profile: parts.profiles[caller.device.role],
+    profile: parts.profiles.of(caller),
     linking,
     ...(revocationChallenge === undefined
       ? {}

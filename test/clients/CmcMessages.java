@@ -25,6 +25,7 @@ import java.util.stream.Collectors;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 import org.bouncycastle.asn1.ASN1Encodable;
+import org.bouncycastle.asn1.ASN1GeneralizedTime;
 import org.bouncycastle.asn1.ASN1Integer;
 import org.bouncycastle.asn1.ASN1ObjectIdentifier;
 import org.bouncycastle.asn1.ASN1OctetString;
@@ -196,7 +197,8 @@ public final class CmcMessages {
      *     raw-pkcs10=ID,BASE64 other=ID   a request as it is; an orm
      *     secret=PASSWORD identification=TEXT hash=NAME random=HEX proof-secret=PASSWORD
      *     transaction=NUMBER nonce=HEX data=HEX
-     *     revoke=CERTIFICATE,REASON[,SECRET] query=HEX confirm=CERTIFICATE status=STATUS
+     *     revoke=CERTIFICATE,REASON[,SECRET[,TIME]] an empty SECRET is none
+     *     query=HEX confirm=CERTIFICATE status=STATUS
      *     decrypted=ID,HEX batch=ID,ID... content=ID,BASE64 control=OID,BASE64 processed=ID[/ID]
      *     encoding=BER                    what Bouncy Castle makes by itself
      *     type=OID                        of the content, where it is to be another
@@ -259,10 +261,11 @@ public final class CmcMessages {
                 }
                 case "revoke" -> {
                     X509CertificateHolder certificate = certificates.get(parts[0]);
-                    ASN1OctetString secret = parts.length < 3 ? null : new DEROctetString(utf8(parts[2]));
+                    ASN1OctetString secret = parts.length < 3 || parts[2].isEmpty() ? null : new DEROctetString(utf8(parts[2]));
                     control(CMCObjectIdentifiers.id_cmc_revokeRequest, new RevokeRequest(certificate.getIssuer(),
                             new ASN1Integer(certificate.getSerialNumber()), CRLReason.lookup(Integer.parseInt(parts[1])),
-                            null, secret, new DERUTF8String("asked for by a test")));
+                            parts.length < 4 ? null : new ASN1GeneralizedTime(parts[3]), secret,
+                            new DERUTF8String("asked for by a test")));
                 }
                 case "decrypted" -> control(CMCObjectIdentifiers.id_cmc_decryptedPOP,
                         new DecryptedPOP(new BodyPartID(Long.parseLong(parts[0])), mac("SHA-256"),

@@ -38,6 +38,14 @@ async function further(device: string, name: string, ...options: string[]): Prom
   return certificate.serialNumber.toLowerCase();
 }
 
+/** Since when the certificate is not to be trusted. */
+async function invalidityDateOf(serialNumber: string) {
+  const { invalidityDate } = await server.json<{ invalidityDate?: string }>(
+    ...['cert', 'show', serialNumber],
+  );
+  return invalidityDate;
+}
+
 async function revocationOf(serialNumber: string) {
   const { revokedAt, revocationReason } = await server.json<{
     revokedAt?: string;
@@ -100,6 +108,17 @@ describe('revocation', () => {
       403,
       /^failed badIdentity 101$/,
     );
+  });
+
+  test('since a time that is past; one to come says nothing, since the revocation counts at once', async () => {
+    const leaked = await further('device', 'leaked');
+    await session.ask('signer=device,device', 'revoke=leaked,1,,20260131120000Z');
+    assert.equal(await revocationOf(leaked), 'keyCompromise');
+    assert.equal(await invalidityDateOf(leaked), '2026-01-31T12:00:00.000Z');
+    const ahead = await further('device', 'ahead');
+    await session.ask('signer=device,device', 'revoke=ahead,1,,99991231235959Z');
+    assert.equal(await revocationOf(ahead), 'keyCompromise');
+    assert.equal(await invalidityDateOf(ahead), undefined);
   });
 
   test('by a connection of the device, with a message that nobody signed', async () => {

@@ -64,6 +64,12 @@ export function memoryLedger(): MemoryLedger {
       return { record: released, released: true };
     },
     async supersede() {},
+    async renewalOf() {
+      return undefined;
+    },
+    async liveCertificates() {
+      throw new Error('not kept here');
+    },
     async latestEntry() {
       return undefined;
     },

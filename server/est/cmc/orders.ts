@@ -125,7 +125,7 @@ export function decide(
   asked: Pick<CmcOrder, 'bodyPartId' | 'pendInfo'>,
 ): CmcOrder {
   const content = cmcRequest.request;
-  const profile = parts.profiles[caller.device.role];
+  const profile = parts.profiles.of(caller);
   const { revocationChallenge } = content.challenges;
   const order: EnrollmentOrder = {
     request: content,
