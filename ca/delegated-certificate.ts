@@ -6,7 +6,7 @@ import { X509Certificate } from 'node:crypto';
 import type { CaCertificate } from './ca-chain.ts';
 import { type Certificate, extensionOf, readCertificate } from './certificate.ts';
 import { readDer, sameBytes } from './der.ts';
-import type { ExtendedKeyUsage } from './extensions/extended-key-usage.ts';
+import type { NamedKeyUsage } from './extensions/extended-key-usage.ts';
 import { oid } from './object-identifiers.ts';
 
 export interface DelegatedCertificate extends Certificate {
@@ -17,7 +17,7 @@ export interface DelegatedCertificate extends Certificate {
 export interface Delegation {
   /** As sentences name it: `CMC`. */
   readonly what: string;
-  readonly purpose: ExtendedKeyUsage;
+  readonly purpose: NamedKeyUsage;
   /** The purpose as its standard names it. */
   readonly purposeName: string;
 }

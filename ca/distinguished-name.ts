@@ -3,7 +3,7 @@
  */
 
 import { type DerElement, encode, readDer, sameBytes, tags } from './der.ts';
-import { octetsKey, oid, oidName } from './object-identifiers.ts';
+import { type ObjectIdentifier, octetsKey, oid, oidName } from './object-identifiers.ts';
 import { malformed } from './refusal.ts';
 
 export interface NameAttribute {
@@ -39,27 +39,58 @@ function readAttribute(attribute: DerElement): NameAttribute {
   return { type: known, text: utf8.decode(value.content) };
 }
 
-/** What the subjects that we write can say; nothing at all in an empty one. */
+interface AttributeRule {
+  readonly tag: number;
+  /** Characters: the upper bound of RFC 5280 appendix A.1. */
+  readonly longest: number;
+  readonly shortest?: number;
+  /** What a string of this type is made of. */
+  readonly characters?: RegExp;
+}
+
+const printable = { tag: tags.printableString, characters: /^[A-Za-z0-9 '()+,\-./:=?]*$/ } as const;
+
+const attributeRules = {
+  commonName: { tag: tags.utf8String, longest: 64 },
+  serialNumber: { ...printable, longest: 64 },
+  organizationName: { tag: tags.utf8String, longest: 64 },
+  organizationalUnitName: { tag: tags.utf8String, longest: 64 },
+  localityName: { tag: tags.utf8String, longest: 128 },
+  stateOrProvinceName: { tag: tags.utf8String, longest: 128 },
+  countryName: { ...printable, longest: 2, shortest: 2, characters: /^[A-Z]*$/ },
+  domainComponent: { tag: tags.ia5String, longest: 63, characters: /^[A-Za-z0-9-]*$/ },
+  dnQualifier: { ...printable, longest: 64 },
+} satisfies Partial<Record<ObjectIdentifier, AttributeRule>>;
+
+/** The attributes that the subjects we write can have, each in the one string type we write it in. */
+export const subjectAttributeRules: Readonly<Record<keyof typeof attributeRules, AttributeRule>> =
+  attributeRules;
+
+/** Writes a subject, one attribute for each RDN. @throws TypeError on an attribute that is not one of ours */
+export function encodeName(attributes: readonly NameAttribute[]): Uint8Array {
+  return encode(tags.sequence, ...attributes.map(rdn));
+}
+
+/** What the simplest subjects say; nothing at all in an empty one. */
 export interface SubjectNames {
   readonly commonName?: string | undefined;
   readonly serialNumber?: string | undefined;
 }
 
-/**
- * Writes a subject: CN as UTF8String, serialNumber as the PrintableString it must be
- * (RFC 5280 appendix A.1).
- */
 export function encodeSubject(subject: SubjectNames): Uint8Array {
-  const rdns: Uint8Array[] = [];
-  if (subject.commonName !== undefined)
-    rdns.push(rdn(oid.commonName, tags.utf8String, subject.commonName));
-  if (subject.serialNumber !== undefined)
-    rdns.push(rdn(oid.serialNumber, tags.printableString, subject.serialNumber));
-  return encode(tags.sequence, ...rdns);
+  return encodeName(
+    (['commonName', 'serialNumber'] as const).flatMap((type) => {
+      const text = subject[type];
+      return text === undefined ? [] : [{ type, text }];
+    }),
+  );
 }
 
-function rdn(type: Uint8Array, tag: number, text: string): Uint8Array {
-  return encode(tags.set, encode(tags.sequence, type, encode(tag, Buffer.from(text, 'utf8'))));
+function rdn({ type, text }: NameAttribute): Uint8Array {
+  const rule = subjectAttributeRules[type as keyof typeof subjectAttributeRules];
+  if (!rule) throw new TypeError(`A subject of ours has no ${type}.`);
+  const value = encode(rule.tag, Buffer.from(text, 'utf8'));
+  return encode(tags.set, encode(tags.sequence, oid[type as ObjectIdentifier], value));
 }
 
 /**

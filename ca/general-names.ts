@@ -9,6 +9,8 @@ import { malformed } from './refusal.ts';
 
 const forms = { email: 0x81, DNS: 0x82, URI: 0x86, IP: 0x87 } as const;
 type Form = keyof typeof forms;
+export type GeneralNameForm = Form;
+export const generalNameForms = ['DNS', 'IP', 'URI', 'email'] as const satisfies readonly Form[];
 
 const dnsName =
   /^(?=.{1,253}$)(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i;

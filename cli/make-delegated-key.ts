@@ -8,6 +8,7 @@ import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import { replaceKey } from '../hsm/replace-key.ts';
 import type { Config } from '../server/config.ts';
 import { delegatedPlan } from '../server/own-certificates.ts';
+import { readActiveProfiles } from '../server/read-profiles.ts';
 import type { Stores } from '../storage/stores.ts';
 import { changeCa } from './certification-authority.ts';
 import { operator } from './data.ts';
@@ -45,7 +46,8 @@ export async function makeDelegatedKey(
   const certificate = await replaceKey(token, label, kept, async () => {
     const made = await makeKey(token, label, key.keyType);
     const publicKey = Buffer.from(made.publicKey, 'base64');
-    const plan = delegatedPlan(which, chain.issuing, publicKey, operator());
+    const profiles = await readActiveProfiles(stores.profiles, config);
+    const plan = delegatedPlan(which, chain.issuing, publicKey, operator(), profiles);
     const issued = await authority.issue(plan);
     const delegated = { ...made, certificate: base64(issued.certificate) };
     const change = {

@@ -6,12 +6,12 @@
 
 import type { KeyTemplate } from '../ca/csr-attributes.ts';
 import { readDer } from '../ca/der.ts';
+import type { DeviceKeyType } from '../ca/device-key-types.ts';
 import type { PublicKey } from '../ca/key-rules.ts';
 import { type ObjectIdentifier, oid, oidName } from '../ca/object-identifiers.ts';
 import { malformed } from '../ca/refusal.ts';
 import { readPssParameters } from '../ca/rsassa-pss.ts';
 import {
-  type DeviceKeyType,
   type GroupSettings,
   signatureHashes as knownHashes,
   type SignatureHash,

@@ -1,24 +1,25 @@
 /**
- * The decision: which certificate a caller gets, if any. Names come from the registry. A request that names someone
- * or something else is refused, not corrected.
+ * The decision: which certificate a caller gets, if any. Names come from the registry, as the profile puts them. A request
+ * that names someone or something else is refused, not corrected.
  */
 
-import { extensionOf } from '../ca/certificate.ts';
+import { type Certificate, extensionOf } from '../ca/certificate.ts';
 import type { CertificatePlan, KeylessPlan, LinkingProof } from '../ca/certificate-plan.ts';
 import type { Profile } from '../ca/certificate-profile.ts';
 import type { CertificateRequest, RequestContent } from '../ca/certificate-request.ts';
 import { readDer } from '../ca/der.ts';
 import {
   describeName,
-  encodeSubject,
+  encodeName,
   type NameAttribute,
   sameName,
 } from '../ca/distinguished-name.ts';
 import { readGeneralNames } from '../ca/general-names.ts';
+import { Refusal } from '../ca/refusal.ts';
 import { allocatePerTenant } from './allocation/per-tenant.ts';
 import type { Caller } from './authenticator.ts';
-import type { Device } from './device.ts';
-import { identityMismatch, unauthenticated } from './refusal.ts';
+import { namesOf, requireNames, subjectOf } from './certified-names.ts';
+import { type EnrollmentRefusalCode, identityMismatch, unauthenticated } from './refusal.ts';
 import { requireContent, requireParts } from './request-requirements.ts';
 
 export interface EnrollmentOrder {
@@ -48,23 +49,31 @@ export function decideEnrollment(order: EnrollmentOrder): CertificatePlan {
 
 /**
  * The same for a key that is to be made here (RFC 7030 section 4.4.1).
- * @throws Refusal request-incomplete, identity-mismatch
+ * @throws Refusal key-generation-not-allowed, request-incomplete, identity-mismatch
  */
 export function decideKeyGeneration(order: KeylessOrder): KeylessPlan {
+  requireKeyOfProfile(order);
   requireContent(order.request, order.caller.group, order.profile);
   const requestKeyDigest = order.request.publicKeyDigest;
   return { ...keylessPlan(order, enrolledNames(order)), requestKeyDigest };
 }
 
+function requireKeyOfProfile({ caller: { group }, profile }: KeylessOrder): void {
+  const { serverKeyType } = group.settings;
+  if (profile.keyTypes.length > 0 && !profile.keyTypes.includes(serverKeyType))
+    throw new Refusal<EnrollmentRefusalCode>(
+      'key-generation-not-allowed',
+      `The group ${group.label} has keys of type ${serverKeyType} made, which its profile ${profile.name} does not accept.`,
+    );
+}
+
 function enrolledNames(order: KeylessOrder): CertifiedNames {
-  const { request, caller } = order;
-  const { device } = caller;
-  requireOwnSubject(request.subjectAttributes, device);
+  const { request, caller, profile } = order;
+  const own = subjectOf(profile, caller);
+  requireOwnSubject(request.subjectAttributes, own);
   const changed = changedNames(order);
   if (changed) return changed;
-  requireOwnNames(request.subjectAltNames, device);
-  const subject = encodeSubject({ commonName: device.id, serialNumber: device.serialNumber });
-  return { subject, subjectAltNames: request.subjectAltNames };
+  return named(own, namesOf(request.subjectAltNames, profile, caller), order);
 }
 
 /**
@@ -94,11 +103,25 @@ export function decideReenrollment(order: EnrollmentOrder): CertificatePlan {
       `The request's subjectAltName (${request.subjectAltNames.join(', ') || 'none'}) is not that of the certificate to be renewed (${names.join(', ') || 'none'}) (RFC 7030 section 4.2.2).`,
     );
   const changed = changedNames(order);
-  const { revokeOld } = caller.group.settings;
-  const renewal = revokeOld === 'after-new-is-used' ? { supersedes: certificate.serialNumber } : {};
+  const renewal = supersession(certificate, caller);
   if (changed) return { ...plan(order, changed), ...renewal };
-  requireOwnNames(names, caller.device);
+  // The subject stays as it is, whatever the profile has come to say; the registry and the profile of today may bar a name.
+  requireNames(names, profile, caller);
   return { ...plan(order, { subject: certificate.subject, subjectAltNames: names }), ...renewal };
+}
+
+function supersession(
+  { serialNumber }: Certificate,
+  { group }: Caller,
+): Pick<CertificatePlan, 'supersedes' | 'supersedesAtOnce'> {
+  switch (group.settings.revokeOld) {
+    case 'never':
+      return {};
+    case 'after-new-is-used':
+      return { supersedes: serialNumber };
+    case 'now':
+      return { supersedes: serialNumber, supersedesAtOnce: true };
+  }
 }
 
 type CertifiedNames = Pick<CertificatePlan, 'subject' | 'subjectAltNames'>;
@@ -108,22 +131,33 @@ type CertifiedNames = Pick<CertificatePlan, 'subject' | 'subjectAltNames'>;
  * certificate: a device drops a name, or takes one that the registry holds since. Which attributes the subject has is the
  * request's choice; how they are written is ours.
  */
-function changedNames({ request, caller }: KeylessOrder): CertifiedNames | undefined {
+function changedNames(order: KeylessOrder): CertifiedNames | undefined {
+  const { request, caller, profile } = order;
   const { subjectChange: change } = request;
   if (!change) return undefined;
-  const { device, group } = caller;
+  const { group } = caller;
   if (!group.settings.subjectChange)
     throw identityMismatch(
       `The group ${group.label} does not accept changeSubjectName (RFC 6402 section 2.8).`,
     );
-  requireOwnSubject(change.subjectAttributes, device);
-  requireOwnNames(change.subjectAltNames, device);
-  const has = (type: string) => change.subjectAttributes.some((each) => each.type === type);
-  const subject = encodeSubject({
-    commonName: has('commonName') ? device.id : undefined,
-    serialNumber: has('serialNumber') ? device.serialNumber : undefined,
-  });
-  return { subject, subjectAltNames: change.subjectAltNames };
+  const own = subjectOf(profile, caller);
+  requireOwnSubject(change.subjectAttributes, own);
+  requireNames(change.subjectAltNames, profile, caller);
+  const kept = own.filter((each) => change.subjectAttributes.some((asked) => isSame(asked, each)));
+  return named(kept, change.subjectAltNames, order);
+}
+
+/** @throws Refusal identity-mismatch where that is no name at all (RFC 5280 section 4.1.2.6) */
+function named(
+  subject: readonly NameAttribute[],
+  subjectAltNames: readonly string[],
+  { profile, caller }: KeylessOrder,
+): CertifiedNames {
+  if (subject.length === 0 && subjectAltNames.length === 0)
+    throw identityMismatch(
+      `The certificate would name nobody: neither the profile ${profile.name} nor the request gives device ${caller.device.id} a name.`,
+    );
+  return { subject: encodeName(subject), subjectAltNames };
 }
 
 function plan(order: EnrollmentOrder, names: CertifiedNames): CertificatePlan {
@@ -147,28 +181,22 @@ function keylessPlan(
   };
 }
 
-/** An empty subject names nobody and is filled from the registry; each attribute that is there must be the registry's. */
-function requireOwnSubject(subjectAttributes: readonly NameAttribute[], device: Device): void {
-  const own: Record<string, string | undefined> = {
-    commonName: device.id,
-    serialNumber: device.serialNumber,
-  };
-  const foreign = subjectAttributes.filter(({ type, text }) => own[type] !== text);
-  if (
-    foreign.length > 0 ||
-    new Set(subjectAttributes.map(({ type }) => type)).size < subjectAttributes.length
-  )
+/**
+ * An empty subject names nobody and is filled by the profile; each attribute that is there must be one that the profile gives.
+ */
+function requireOwnSubject(asked: readonly NameAttribute[], own: readonly NameAttribute[]): void {
+  const left = [...own];
+  const foreign = asked.some((attribute) => {
+    const at = left.findIndex((each) => isSame(each, attribute));
+    if (at >= 0) left.splice(at, 1);
+    return at < 0;
+  });
+  if (foreign)
     throw identityMismatch(
-      `The request's subject (${describeName(subjectAttributes)}) is not what the registry holds for this device (${describeName(
-        Object.entries(own).flatMap(([type, text]) => (text === undefined ? [] : [{ type, text }])),
-      )}).`,
+      `The request's subject (${describeName(asked)}) is not what the registry holds for this device and its profile gives (${describeName(own)}).`,
     );
 }
 
-function requireOwnNames(names: readonly string[], device: Device): void {
-  const foreign = names.filter((name) => !device.names.includes(name));
-  if (foreign.length > 0)
-    throw identityMismatch(
-      `The registry does not hold the names ${foreign.join(', ')} for device ${device.id}.`,
-    );
+function isSame(a: NameAttribute, b: NameAttribute): boolean {
+  return a.type === b.type && a.text === b.text;
 }

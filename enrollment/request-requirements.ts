@@ -7,8 +7,10 @@ import type { Profile } from '../ca/certificate-profile.ts';
 import type { CertificateRequest, RequestContent } from '../ca/certificate-request.ts';
 import type { CsrAttributes } from '../ca/csr-attributes.ts';
 import { readDer, sameBytes } from '../ca/der.ts';
+import type { DeviceKeyType } from '../ca/device-key-types.ts';
 import { extendedKeyUsage } from '../ca/extensions/extended-key-usage.ts';
-import { keyUsage } from '../ca/extensions/key-usage.ts';
+import { type KeyUsage, keyUsage } from '../ca/extensions/key-usage.ts';
+import { dependOnKey, usagesOfKey, usagesOfKeyType } from '../ca/key-usage-of-key.ts';
 import { oid } from '../ca/object-identifiers.ts';
 import { Refusal, type RequestRefusalCode } from '../ca/refusal.ts';
 import type { Group } from './group.ts';
@@ -24,6 +26,11 @@ import { nameAndNumber, type Requirement } from './requirement.ts';
  *   wrong at once
  */
 export function requireParts(request: CertificateRequest, group: Group, profile: Profile): void {
+  if (acceptedKeyTypes(group.settings, profile) === 'none')
+    throw new Refusal<RequestRefusalCode>(
+      'unsupported-key',
+      `No key will do: the group ${group.label} accepts ${group.settings.keyTypes.join(', ')}, and its profile ${profile.name} accepts ${profile.keyTypes.join(', ')}.`,
+    );
   requireAll(request, requirementsOf(group.settings, profile), group);
 }
 
@@ -33,7 +40,9 @@ export function requireParts(request: CertificateRequest, group: Group, profile:
  * @throws Refusal request-incomplete
  */
 export function requireContent(request: RequestContent, group: Group, profile: Profile): void {
-  requireAll(request, contentRequirements(group.settings, profile), group);
+  // The key that is to be made.
+  const keyTypes = [group.settings.serverKeyType];
+  requireAll(request, contentRequirements({ ...group.settings, keyTypes }, profile), group);
 }
 
 function requireAll<Request extends RequestContent>(
@@ -102,24 +111,87 @@ export function sharedSettings(groups: readonly Group[]): RequestSettings {
   };
 }
 
+/**
+ * What every one of these groups announces, for a caller who may be of any of them.
+ * @param profileOf what the devices of a group have
+ */
+export function sharedAnnouncement(
+  groups: readonly Group[],
+  profileOf: (group: Group) => Profile,
+): CsrAttributes | undefined {
+  const profiles = groups.map(profileOf);
+  const [first] = profiles;
+  if (!first) return undefined;
+  const settings = sharedSettings(
+    groups.map((group) => {
+      const keyTypes = acceptedKeyTypes(group.settings, profileOf(group));
+      const accepted = keyTypes === 'none' ? [] : keyTypes;
+      return { ...group, settings: { ...group.settings, keyTypes: accepted } };
+    }),
+  );
+  // An extension is announced with its value, which is the profile's.
+  const agree = (part: 'keyUsage' | 'extendedKeyUsage') =>
+    new Set(profiles.map((profile) => profile[part].toSorted().join(' '))).size === 1;
+  const shared = settings.requestParts.filter((part) => {
+    if (part === 'keyUsage') return agree('keyUsage');
+    if (part === 'extKeyUsage') return agree('extendedKeyUsage');
+    return profiles.every((profile) => isToBeHad(part, profile));
+  });
+  return announcementOf({ ...settings, requestParts: shared }, { ...first, keyTypes: [] });
+}
+
 function requirementsOf(settings: RequestSettings, profile: Profile): Requirement[] {
-  return [...keyRequirements(settings), ...contentRequirements(settings, profile)];
+  const keyTypes = acceptedKeyTypes(settings, profile);
+  const both = { ...settings, keyTypes: keyTypes === 'none' ? [] : keyTypes };
+  return [...keyRequirements(both), ...contentRequirements(both, profile)];
+}
+
+/** What group and profile both accept: an empty list means any kind of key, as it does with each of them. */
+export function acceptedKeyTypes(
+  { keyTypes: ofGroup }: Pick<GroupSettings, 'keyTypes'>,
+  { keyTypes: ofProfile }: Pick<Profile, 'keyTypes'>,
+): readonly DeviceKeyType[] | 'none' {
+  if (ofGroup.length === 0) return ofProfile;
+  if (ofProfile.length === 0) return ofGroup;
+  const both = ofGroup.filter((type) => ofProfile.includes(type));
+  return both.length > 0 ? both : 'none';
 }
 
 /** In one order and each once, whatever the operator wrote: no extension may be announced twice (RFC 9908 section 3.2). */
 function contentRequirements(
-  settings: Pick<RequestSettings, 'requestParts'>,
+  settings: Pick<RequestSettings, 'requestParts' | 'keyTypes'>,
   profile: Profile,
 ): Requirement<RequestContent>[] {
-  // A key that only encrypts has no purposes to ask for.
-  const applies = (part: RequestPart) =>
-    part !== 'extKeyUsage' || profile.extendedKeyUsage.length > 0;
+  const applies = (part: RequestPart) => isToBeHad(part, profile);
   return requestParts
     .filter((part) => settings.requestParts.includes(part) && applies(part))
-    .map((part) => partRequirements[part](profile));
+    .map((part) => partRequirements[part](profile, settings));
 }
 
-const partRequirements: Record<RequestPart, (profile: Profile) => Requirement<RequestContent>> = {
+/** A key that only encrypts has no purposes to ask for, and no request can have a name that the profile does not give. */
+function isToBeHad(
+  part: RequestPart,
+  { extendedKeyUsage: purposes, subject, subjectAltNames }: Profile,
+) {
+  switch (part) {
+    case 'extKeyUsage':
+      return purposes.length > 0;
+    case 'commonName':
+    case 'serialNumber':
+      return subject.some(({ type }) => type === part);
+    case 'subjectAltName':
+      return subjectAltNames.most > 0;
+    default:
+      return true;
+  }
+}
+
+type KeySettings = Pick<RequestSettings, 'keyTypes'>;
+
+const partRequirements: Record<
+  RequestPart,
+  (profile: Profile, settings: KeySettings) => Requirement<RequestContent>
+> = {
   commonName: () => subjectRequirement('commonName'),
   serialNumber: () => subjectRequirement('serialNumber'),
   subjectAltName: () => ({
@@ -127,7 +199,7 @@ const partRequirements: Record<RequestPart, (profile: Profile) => Requirement<Re
     announces: { extensions: [{ type: oid.subjectAltName }] },
     instead: (request) => (namesIn(request).subjectAltNames.length > 0 ? undefined : 'none'),
   }),
-  keyUsage: ({ keyUsage: usages }) => extensionRequirement('keyUsage', usages, keyUsage(usages)),
+  keyUsage: keyUsageRequirement,
   extKeyUsage: ({ extendedKeyUsage: purposes }) =>
     extensionRequirement('extKeyUsage', purposes, extendedKeyUsage(purposes)),
   otpChallenge: () => challengeRequirement('otpChallenge'),
@@ -148,6 +220,35 @@ function subjectRequirement(type: 'commonName' | 'serialNumber'): Requirement<Re
         ? undefined
         : 'none',
   };
+}
+
+/** Where the usages depend on the key, they are announced for the kind of key that is announced, and else without a value. */
+function keyUsageRequirement(
+  { keyUsage: usages }: Profile,
+  { keyTypes: [announced] }: KeySettings,
+): Requirement<RequestContent> {
+  if (!dependOnKey(usages)) return extensionRequirement('keyUsage', usages, keyUsage(usages));
+  const example = announced && usagesOfKeyType(usages, announced);
+  return {
+    words: `the extension ${nameAndNumber('keyUsage')} with those of ${usages.join(', ')} that the key can have`,
+    announces: {
+      extensions: [{ type: oid.keyUsage, ...(example ? { extension: keyUsage(example) } : {}) }],
+    },
+    instead: (request) => {
+      const fitting = 'publicKey' in request ? usagesOfRequest(usages, request) : example;
+      // Whose key is still to be made cannot know what it will be able to do.
+      if (!fitting) return request.extensions.has('keyUsage') ? undefined : 'none';
+      return extensionRequirement('keyUsage', fitting, keyUsage(fitting)).instead(request);
+    },
+  };
+}
+
+function usagesOfRequest(
+  usages: readonly KeyUsage[],
+  request: RequestContent,
+): readonly KeyUsage[] {
+  const { publicKey } = request as CertificateRequest;
+  return usagesOfKey(usages, publicKey.subjectPublicKeyInfo);
 }
 
 /** @param extension with the value that the certificate will have */

@@ -8,6 +8,8 @@ export interface NewTenant {
   readonly endpoints: readonly string[];
   /** Label of its first group. */
   readonly label: string;
+  /** Issuer of that group; the default one when left out. */
+  readonly issuer?: string;
 }
 
 export type SettingsChange =

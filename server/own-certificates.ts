@@ -12,14 +12,28 @@ import {
   tlsServerProfile,
 } from '../ca/certificate-profile.ts';
 import { readDer } from '../ca/der.ts';
-import { encodeSubject, readName } from '../ca/distinguished-name.ts';
+import { encodeName, readName } from '../ca/distinguished-name.ts';
 import { readPublicKey } from '../ca/key-rules.ts';
+import { renderSubject, type TemplateValues } from '../ca/subject-template.ts';
+import type { ActiveProfiles } from '../enrollment/active-profiles.ts';
 import { makeCredentialId } from '../enrollment/one-time-password.ts';
 
-const delegations: Readonly<Record<DelegationName, { profile: Profile; name: string }>> = {
-  cmc: { profile: cmcResponderProfile, name: 'CMC' },
-  ocsp: { profile: ocspResponderProfile, name: 'OCSP' },
+const delegations: Readonly<Record<DelegationName, Profile>> = {
+  cmc: cmcResponderProfile,
+  ocsp: ocspResponderProfile,
 };
+
+/** The active ones; those built in, where a certificate is made without them. */
+type OwnProfiles = Pick<ActiveProfiles, 'named'>;
+const builtIn: OwnProfiles = { named: (name) => builtInOwn(name) };
+
+function builtInOwn(name: string): Profile {
+  const profile = [tlsServerProfile, ...Object.values(delegations)].find(
+    (each) => each.name === name,
+  );
+  if (!profile) throw new RangeError(`The profile ${name} is not for keys of the CA itself.`);
+  return profile;
+}
 
 /**
  * For a key that signs answers in an issuing CA's name.
@@ -31,9 +45,10 @@ export function delegatedPlan(
   issuing: CaCertificate,
   publicKey: Uint8Array,
   by: string,
+  profiles = builtIn,
 ): CertificatePlan {
-  const { profile, name } = delegations[which];
-  const subject = encodeSubject({ commonName: nameUnder(issuing.subject, name) });
+  const profile = profiles.named(delegations[which].name);
+  const subject = subjectOf(profile, { ca: nameOf(issuing.subject, roomIn(profile)) });
   return ownPlan({ profile, subject, subjectAltNames: [], publicKey, by });
 }
 
@@ -45,11 +60,12 @@ export function tlsServerPlan(
   names: readonly string[],
   publicKey: Uint8Array,
   by: string,
+  profiles = builtIn,
 ): CertificatePlan {
   const [, first = 'localhost'] = /^[A-Z]+:(.*)$/.exec(names[0] ?? '') ?? [];
-  // upper bound of a common name (RFC 5280 appendix A.1)
-  const subject = encodeSubject({ commonName: first.slice(0, 64) });
-  return ownPlan({ profile: tlsServerProfile, subject, subjectAltNames: names, publicKey, by });
+  const profile = profiles.named(tlsServerProfile.name);
+  const subject = subjectOf(profile, { host: first.slice(0, roomIn(profile)) });
+  return ownPlan({ profile, subject, subjectAltNames: names, publicKey, by });
 }
 
 interface OwnCertificate extends Pick<CertificatePlan, 'profile' | 'subject' | 'subjectAltNames'> {
@@ -67,9 +83,18 @@ function ownPlan({ publicKey, by, ...said }: OwnCertificate): CertificatePlan {
   };
 }
 
-/** `Acme Issuing CA` makes `Acme CMC`. */
-function nameUnder(issuer: Uint8Array, name: string): string {
+function subjectOf({ subject }: Profile, values: TemplateValues): Uint8Array {
+  return encodeName(renderSubject(subject, values));
+}
+
+/** Characters that the longest text of the template leaves for a value: 64 are the upper bound of RFC 5280 appendix A.1. */
+function roomIn({ subject }: Profile): number {
+  const fixed = subject.map(({ text }) => text.replace(/\{[^}]*\}/g, '').length);
+  return 64 - Math.max(0, ...fixed);
+}
+
+/** `Acme Issuing CA` is `Acme`. */
+function nameOf(issuer: Uint8Array, longest: number): string {
   const above = readName(readDer(issuer)).find(({ type }) => type === 'commonName')?.text ?? 'CA';
-  // upper bound of a common name (RFC 5280 appendix A.1)
-  return `${above.replace(/ Issuing CA/, '').slice(0, 63 - name.length)} ${name}`;
+  return above.replace(/ Issuing CA/, '').slice(0, longest);
 }

@@ -20,13 +20,16 @@ import {
 import { readDer, sameBytes } from '../ca/der.ts';
 import { readGeneralNames } from '../ca/general-names.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
+import type { ProfileDirectory } from '../enrollment/profile-directory.ts';
 import type { Config } from './config.ts';
 import { dataPaths, readPem, toPem } from './data-directory.ts';
 import type { KeyConnections } from './key-connections.ts';
 import { delegatedPlan, tlsServerPlan } from './own-certificates.ts';
+import { readActiveProfiles } from './read-profiles.ts';
 
 export interface RenewalParts {
-  readonly config: Pick<Config, 'directory' | 'serialPrefix'>;
+  readonly config: Pick<Config, 'directory' | 'serialPrefix' | 'profiles' | 'endpointArc'>;
+  readonly profiles: Pick<ProfileDirectory, 'revision' | 'active'>;
   readonly store: CaStateStore;
   readonly ledger: IssuanceLedger;
   readonly keys: KeyConnections;
@@ -104,7 +107,8 @@ async function renewDelegated(
   { publicKey }: DelegatedKey,
   parts: RenewalParts,
 ): Promise<void> {
-  const plan = delegatedPlan(which, issuing.chain.issuing, publicKey, actor);
+  const profiles = await readActiveProfiles(parts.profiles, parts.config);
+  const plan = delegatedPlan(which, issuing.chain.issuing, publicKey, actor, profiles);
   const { certificate, serialNumber, notAfter } = await authorityOf(issuing, parts).issue(plan);
   const { version, state } = await parts.store.load();
   const next = changeIssuingKey(state, issuing.issuer, issuing.generation, (key) => {
@@ -153,7 +157,8 @@ async function renewTls(ca: CertificationAuthority, parts: RenewalParts): Promis
     type: 'spki',
     format: 'der',
   });
-  const plan = tlsServerPlan(namesIn(own.certificate), publicKey, actor);
+  const profiles = await readActiveProfiles(parts.profiles, parts.config);
+  const plan = tlsServerPlan(namesIn(own.certificate), publicKey, actor, profiles);
   const { certificate, serialNumber, notAfter } = await authorityOf(active, parts).issue(plan);
   writeFileSync(`${serverChain}.new`, `${toPem(certificate)}${toPem(active.chain.issuing.der)}`);
   renameSync(`${serverChain}.new`, serverChain);

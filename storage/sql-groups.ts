@@ -6,6 +6,7 @@ import type { SettingsChange } from '../enrollment/tenant-directory.ts';
 import { audit } from './audit-trail.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
+import { profileObjection } from './profile-versions.ts';
 import { groupOf } from './rows.ts';
 
 /** The groups of tenants, within a transaction or outside. */
@@ -43,6 +44,8 @@ export async function insertGroup(
       kind: 'refused',
       reason: `The label ${label} belongs to tenant ${taken.tenant}; choose another with --label.`,
     };
+  const objection = await profileObjection(transaction, group);
+  if (objection !== undefined) return { kind: 'refused', reason: objection };
   await transaction
     .insertInto('device_group')
     .values({
@@ -72,6 +75,8 @@ export async function updateSettings(
     if (!(error instanceof TypeError)) throw error;
     return { kind: 'refused', reason: error.message };
   }
+  const objection = await profileObjection(transaction, { label, settings });
+  if (objection !== undefined) return { kind: 'refused', reason: objection };
   const contradiction = roleContradiction('registration-authority', { label, settings });
   const authority = contradiction && (await registrationAuthorityIn(transaction, label));
   if (authority)

@@ -31,7 +31,7 @@ function exchangeOf(identify: () => Promise<Partial<Caller>>, group?: Group): Es
   return {
     request: { socket: { getPeerX509Certificate: () => ({ raw: Buffer.alloc(1) }) } },
     parts: {
-      profiles,
+      profiles: { of: ({ device }: { device: { role: DeviceRole } }) => profiles[device.role] },
       tenants: { groups: async () => [own, other] },
       authenticators: { certificate: { identify } },
     },

@@ -1,7 +1,8 @@
 import { encodeCsrAttributes } from '../../ca/csr-attributes.ts';
 import { Refusal } from '../../ca/refusal.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
-import { announcementOf, sharedSettings } from '../../enrollment/request-requirements.ts';
+import type { Group } from '../../enrollment/group.ts';
+import { announcementOf, sharedAnnouncement } from '../../enrollment/request-requirements.ts';
 import { authenticateByCertificate } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
 import { sendUnlessKnown, withEntityTag } from './send-message.ts';
@@ -29,9 +30,12 @@ export async function announceAttributes(exchange: EstExchange): Promise<void> {
 export async function attributesAt(exchange: EstExchange): Promise<Uint8Array | undefined> {
   const { group, parts } = exchange;
   const caller = group ? undefined : await knownCaller(exchange);
-  const settings =
-    (group ?? caller?.group)?.settings ?? sharedSettings(await parts.tenants.groups({}));
-  const announcement = announcementOf(settings, parts.profiles[caller?.device.role ?? 'device']);
+  const own = group ?? caller?.group;
+  const device = caller?.device ?? ({ role: 'device' } as const);
+  const profileOf = (of: Group) => parts.profiles.of({ device, group: of });
+  const announcement = own
+    ? announcementOf(own.settings, profileOf(own))
+    : sharedAnnouncement(await parts.tenants.groups({}), profileOf);
   return announcement && encodeCsrAttributes(announcement);
 }
 

@@ -41,6 +41,7 @@ import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { spkiOf } from '../support/forged-request.ts';
 import { ForgingDevice } from '../support/forging-device.ts';
 import { oneIssuer } from '../support/one-issuer.ts';
+import { profilesOver } from '../support/profiles.ts';
 import { makePlan, makeSoftwareCa, type SoftwareCa } from '../support/software-ca.ts';
 import { SoftwareSigner } from '../support/software-signer.ts';
 import { certificates } from './seeds.ts';
@@ -227,10 +228,7 @@ async function partsOf(
       crls,
       cmcSigner: { signer: cmcKey, certificate },
     }),
-    profiles: {
-      device: deviceProfile(day),
-      'registration-authority': registrationAuthorityProfile(day),
-    },
+    profiles: await profilesOver(stores, day),
     ledger,
     devices,
     tenants,
