@@ -82,12 +82,12 @@ function octetAt(input: Uint8Array, at: number, limit: number): number {
 }
 
 /** X.690 section 10.1: definite form, in the fewest octets. */
-function readLength(input: Uint8Array, at: number, limit: number): [number, number] {
+function readLength(input: Uint8Array, at: number, limit: number, most = 3): [number, number] {
   const first = octetAt(input, at, limit);
   if (first < 0x80) return [first, at + 1];
   const octets = first & 0x7f;
   if (octets === 0) throw new DerError('indefinite length is not DER');
-  if (octets > 3) throw new DerError('a length is larger than any request');
+  if (octets > most) throw new DerError('a length is larger than any request');
   let length = 0;
   for (let i = 1; i <= octets; i++) length = length * 256 + octetAt(input, at + i, limit);
   if (length < 0x80 || length < 256 ** (octets - 1)) throw new DerError('a length is not minimal');
@@ -96,7 +96,7 @@ function readLength(input: Uint8Array, at: number, limit: number): [number, numb
 
 /**
  * Walks over the elements that stand one after another in `content`, without looking into them: for lists longer than
- * `readDer` takes at once. What is yielded counts as read when `readDer` has taken its `bytes`.
+ * `readDer` takes at once, up to 4 GiB. What is yielded counts as read when `readDer` has taken its `bytes`.
  * @throws DerError
  */
 export function* elementsIn(
@@ -104,7 +104,7 @@ export function* elementsIn(
 ): Generator<Pick<DerElement, 'tag' | 'bytes' | 'content'>> {
   for (let at = 0; at < content.length; ) {
     const tag = octetAt(content, at, content.length);
-    const [length, start] = readLength(content, at + 1, content.length);
+    const [length, start] = readLength(content, at + 1, content.length, 4);
     const end = start + length;
     if (end > content.length) throw new DerError('a length points beyond the end');
     yield { tag, bytes: content.subarray(at, end), content: content.subarray(start, end) };
@@ -179,17 +179,27 @@ export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
+/** Identifier and length of an element whose content is elsewhere; up to 4 GiB of it. */
+export function encodeHead(tag: number, length: number): Uint8Array {
+  if (length >= 2 ** 32) throw new RangeError(`An element of ${length} octets is too large.`);
+  if (length < 0x1000000) return Uint8Array.from(headOf(tag, length));
+  return Uint8Array.of(tag, 0x84, length >>> 24, length >>> 16, length >>> 8, length);
+}
+
+function headOf(tag: number, length: number): number[] {
+  if (length < 0x80) return [tag, length];
+  if (length < 0x100) return [tag, 0x81, length];
+  if (length < 0x10000) return [tag, 0x82, length >> 8, length & 0xff];
+  if (length < 0x1000000)
+    return [tag, 0x83, (length >> 16) & 0xff, (length >> 8) & 0xff, length & 0xff];
+  throw new RangeError(`An element of ${length} octets is larger than any structure here.`);
+}
+
 /** Encodes one element around the parts that form its content. */
 export function encode(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  const head = [tag];
-  if (length < 0x80) head.push(length);
-  else if (length < 0x100) head.push(0x81, length);
-  else if (length < 0x10000) head.push(0x82, length >> 8, length & 0xff);
-  else if (length < 0x1000000)
-    head.push(0x83, (length >> 16) & 0xff, (length >> 8) & 0xff, length & 0xff);
-  else throw new RangeError(`An element of ${length} octets is larger than any structure here.`);
+  const head = headOf(tag, length);
   const out = new Uint8Array(head.length + length);
   out.set(head);
   let at = head.length;
@@ -221,10 +231,19 @@ export function encodeBitString(octets: Uint8Array): Uint8Array {
 
 /** UTCTime through 2049, GeneralizedTime after; whole seconds, Z (RFC 5280 section 4.1.2.5). */
 export function encodeTime(time: Date): Uint8Array {
-  const digits = time.toISOString().slice(0, 19).replaceAll(/[-:T]/g, '');
   return time.getUTCFullYear() < 2050
-    ? encode(tags.utcTime, Buffer.from(`${digits.slice(2)}Z`, 'latin1'))
-    : encode(tags.generalizedTime, Buffer.from(`${digits}Z`, 'latin1'));
+    ? encode(tags.utcTime, Buffer.from(digitsOf(time).slice(2), 'latin1'))
+    : encodeGeneralizedTime(time);
+}
+
+/** GeneralizedTime in any year, unlike in certificates; whole seconds, Z (RFC 5280 section 5.3.2, RFC 9919 section 3.2.4). */
+export function encodeGeneralizedTime(time: Date): Uint8Array {
+  return encode(tags.generalizedTime, Buffer.from(digitsOf(time), 'latin1'));
+}
+
+/** YYYYMMDDHHMMSSZ. */
+function digitsOf(time: Date): string {
+  return `${time.toISOString().slice(0, 19).replaceAll(/[-:T]/g, '')}Z`;
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

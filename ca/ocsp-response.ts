@@ -5,9 +5,10 @@
 import { type Certificate, keyIdentifierOf } from './certificate.ts';
 import { signatureAlgorithmIdentifier } from './compose-certificate.ts';
 import { reasonCodes } from './crl.ts';
-import { encode, encodeBitString, tags } from './der.ts';
+import { encode, encodeBitString, encodeGeneralizedTime, tags } from './der.ts';
 import { encodeExtension } from './extensions/extension.ts';
 import type { RevocationReason } from './issuance-ledger.ts';
+import { requireWellFormedOcspResponse } from './lint/lint-ocsp-response.ts';
 import { oid } from './object-identifiers.ts';
 import { signOctets } from './sign-structure.ts';
 import type { Signer } from './signer.ts';
@@ -54,6 +55,7 @@ export function ocspError(status: OcspErrorStatus): Uint8Array {
  * @param certificate that of the signer's key; it goes along, since relying parties need not have it
  * @returns OCSPResponse with a BasicOCSPResponse, DER
  * @throws SignerUnavailable, SignatureFault
+ * @throws LintFindings when it would not be well-formed
  */
 export async function signOcspResponse(
   statement: OcspStatement,
@@ -61,6 +63,11 @@ export async function signOcspResponse(
   certificate: Certificate,
 ): Promise<Uint8Array> {
   const data = composeResponseData(statement, certificate);
+  requireWellFormedOcspResponse(data, {
+    certificateIds: statement.certificates.map(({ id }) => id),
+    nonce: statement.nonce,
+    responderKey: certificate.subjectPublicKey,
+  });
   const basic = encode(
     tags.sequence,
     data,
@@ -119,10 +126,4 @@ export function encodeStatus(status: CertificateStatus): Uint8Array {
 
 function encodeNonce(nonce: Uint8Array): Uint8Array {
   return encodeExtension(oid['id-pkix-ocsp-nonce'], encode(tags.octetString, nonce));
-}
-
-/** GeneralizedTime in any year, unlike in certificates: seconds, Z, no fraction (RFC 9919 section 3.2.4). */
-function encodeGeneralizedTime(time: Date): Uint8Array {
-  const digits = time.toISOString().slice(0, 19).replaceAll(/[-:T]/g, '');
-  return encode(tags.generalizedTime, Buffer.from(`${digits}Z`, 'latin1'));
 }

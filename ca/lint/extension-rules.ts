@@ -3,13 +3,12 @@
 import { keyIdentifierOf } from '../certificate.ts';
 import { type DerElement, latin1, sameBytes, tags } from '../der.ts';
 import { octetsKey } from '../object-identifiers.ts';
+import { namesAuthorityKey } from './authority-key.ts';
 import type { Rule } from './finding.ts';
+import { generalName, isDistributionPointName, isHttpUri } from './general-name.ts';
+import { type LintedExtension, standsTwice, typeOf } from './linted-extension.ts';
 import { emailsIn } from './name-rules.ts';
-import {
-  type LintedExtension,
-  type ToBeSignedCertificate,
-  typeOf,
-} from './to-be-signed-certificate.ts';
+import type { ToBeSignedCertificate } from './to-be-signed-certificate.ts';
 
 const types = {
   subjectKeyIdentifier: typeOf('2.5.29.14'),
@@ -24,6 +23,7 @@ const types = {
   authorityInfoAccess: typeOf('1.3.6.1.5.5.7.1.1'),
   subjectInfoAccess: typeOf('1.3.6.1.5.5.7.1.11'),
   ocspNoCheck: typeOf('1.3.6.1.5.5.7.48.1.5'),
+  hashOfRootKey: typeOf('1.3.6.1.4.1.51483.2.1'),
 } as const;
 
 const ocspMethod = typeOf('1.3.6.1.5.5.7.48.1');
@@ -32,16 +32,15 @@ const cmcPurposes = ['27', '28', '29'].map((last) => typeOf(`1.3.6.1.5.5.7.3.${l
 const clientAuth = typeOf('1.3.6.1.5.5.7.3.2');
 const serverAuth = typeOf('1.3.6.1.5.5.7.3.1');
 const ocspSigning = typeOf('1.3.6.1.5.5.7.3.9');
-const generalName = { email: 0x81, dns: 0x82, uri: 0x86, ip: 0x87 } as const;
+const ia5Names: readonly number[] = [generalName.email, generalName.dns, generalName.uri];
 const ascii = /^[\x21-\x7e]+$/;
 const dnsName = /^(?!.*--.*\.$)(\*\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i;
 const absoluteUri = /^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i;
-const httpUri = /^http:\/\/[\x21-\x7e]+$/;
 
 type Certificate = ToBeSignedCertificate;
 
-function find({ byType }: Certificate, name: keyof typeof types): LintedExtension | undefined {
-  return byType.get(types[name]);
+function find({ extensions }: Certificate, name: keyof typeof types): LintedExtension | undefined {
+  return extensions.byType.get(types[name]);
 }
 
 /** Whether what holds of an extension holds; one that is not there keeps to everything. */
@@ -55,12 +54,30 @@ function where(
   };
 }
 
+/** The fields of BasicConstraints: `cA` is left out where it is FALSE. */
+const constraintsOf = (certificate: Certificate): readonly DerElement[] =>
+  find(certificate, 'basicConstraints')?.value.children ?? [];
+
 export function isCa(certificate: Certificate): boolean {
-  return find(certificate, 'basicConstraints')?.value.children[0]?.tag === tags.boolean;
+  const [ca] = constraintsOf(certificate);
+  return ca?.tag === tags.boolean && ca.content[0] === 0xff;
+}
+
+/** Whether it names no other key than its own as that of its issuer. */
+function namesItself(certificate: Certificate): boolean {
+  const own = find(certificate, 'subjectKeyIdentifier')?.value.content;
+  return (
+    !find(certificate, 'authorityKeyIdentifier') ||
+    (own !== undefined && namesAuthorityKey(certificate.extensions, own))
+  );
 }
 
 const namesIn = (certificate: Certificate): readonly DerElement[] =>
   find(certificate, 'subjectAltName')?.value.children ?? [];
+
+function isAscii({ tag, content }: DerElement): boolean {
+  return !ia5Names.includes(tag) || content.every((octet) => octet < 0x80);
+}
 
 function isGoodGeneralName({ tag, content }: DerElement): boolean {
   const text = latin1(content);
@@ -93,30 +110,20 @@ function purposesOf(certificate: Certificate): string[] {
 }
 
 /** One distribution point: fullName of http URIs, without reasons and cRLIssuer. */
-function isPlainDistributionPoint({ children }: DerElement): boolean {
-  const [point, surplus] = children;
-  const names = point?.children[0];
-  return (
-    point?.tag === 0xa0 &&
-    !surplus &&
-    names?.tag === 0xa0 &&
-    names.children.length > 0 &&
-    names.children.every(
-      ({ tag, content }) => tag === generalName.uri && httpUri.test(latin1(content)),
-    )
-  );
+function isPlainDistributionPoint({ children: [point, surplus] }: DerElement): boolean {
+  return point !== undefined && !surplus && isDistributionPointName(point);
 }
 
 export const extensionRules: readonly Rule<Certificate>[] = [
   [
     'CRT-18',
     'An extension stands twice (RFC 5280 section 4.2).',
-    ({ extensions }) => new Set(extensions.map(({ type }) => type)).size === extensions.length,
+    ({ extensions }) => !standsTwice(extensions),
   ],
   [
     'DER-DEFAULT',
     'A default value is written out, which DER does not (X.690 section 11.5).',
-    ({ extensions }) => extensions.every(({ explicitDefault }) => !explicitDefault),
+    ({ extensions }) => extensions.all.every(({ explicitDefault }) => !explicitDefault),
   ],
   [
     'CRT-20',
@@ -148,7 +155,7 @@ export const extensionRules: readonly Rule<Certificate>[] = [
   ],
   [
     'CRT-26',
-    'basicConstraints of a CA must be critical, and a CA must be for keyCertSign or cRLSign (RFC 5280 section 4.2.1.9).',
+    'basicConstraints of a CA must be critical, and a CA must be for keyCertSign (RFC 5280 section 4.2.1.9).',
     (certificate) =>
       !isCa(certificate) ||
       (find(certificate, 'basicConstraints')?.critical === true &&
@@ -160,7 +167,15 @@ export const extensionRules: readonly Rule<Certificate>[] = [
     (certificate) =>
       isCa(certificate) ||
       (certificate.usages?.has('keyCertSign') !== true &&
-        (find(certificate, 'basicConstraints')?.value.children.length ?? 0) === 0),
+        constraintsOf(certificate).every(({ tag }) => tag === tags.boolean)),
+  ],
+  [
+    'CRT-28',
+    'cA of basicConstraints is left out where it is FALSE, its default (X.690 section 11.5).',
+    (certificate) =>
+      constraintsOf(certificate).every(
+        ({ tag, content }) => tag !== tags.boolean || content[0] === 0xff,
+      ),
   ],
   [
     'CRT-11',
@@ -174,8 +189,15 @@ export const extensionRules: readonly Rule<Certificate>[] = [
     'subjectAltName is empty or holds a malformed name (RFC 5280 section 4.2.1.6).',
     where(
       'subjectAltName',
-      ({ value }) => value.children.length > 0 && value.children.every(isGoodGeneralName),
+      ({ value }) =>
+        value.children.length > 0 &&
+        value.children.every((name) => !isAscii(name) || isGoodGeneralName(name)),
     ),
+  ],
+  [
+    'CRT-31',
+    'A host name, URI or e-mail address of subjectAltName is not ASCII: host names are A-labels (RFC 5280 section 7).',
+    where('subjectAltName', ({ value }) => value.children.every(isAscii)),
   ],
   [
     'CRT-30',
@@ -197,8 +219,8 @@ export const extensionRules: readonly Rule<Certificate>[] = [
   ],
   [
     'CRT-32',
-    'extKeyUsage must say at least one purpose, each once, and clientAuth and serverAuth need a usage to go with them (RFC 5280 section 4.2.1.12).',
-    where('extKeyUsage', (_, certificate) => {
+    'extKeyUsage must not be critical, says at least one purpose, each once, and clientAuth and serverAuth need a usage to go with them (RFC 5280 section 4.2.1.12).',
+    where('extKeyUsage', ({ critical }, certificate) => {
       const purposes = purposesOf(certificate);
       const usages = certificate.usages;
       const fits =
@@ -207,6 +229,7 @@ export const extensionRules: readonly Rule<Certificate>[] = [
           usages.has(usage as 'digitalSignature'),
         );
       return (
+        !critical &&
         purposes.length > 0 &&
         new Set(purposes).size === purposes.length &&
         (fits || !(purposes.includes(clientAuth) || purposes.includes(serverAuth)))
@@ -231,8 +254,7 @@ export const extensionRules: readonly Rule<Certificate>[] = [
         !extension.critical &&
         locationsIn(extension).length > 0 &&
         locationsIn(extension).every(
-          ({ location }) =>
-            location?.tag === generalName.uri && httpUri.test(latin1(location.content)),
+          ({ location }) => location !== undefined && isHttpUri(location),
         ),
     ),
   ],
@@ -276,16 +298,20 @@ export const extensionRules: readonly Rule<Certificate>[] = [
   ],
   [
     'SIA-01',
-    'subjectInfoAccess must not be critical or empty, and holds absolute URIs (RFC 5280 section 4.2.2.2).',
+    'subjectInfoAccess must not be critical or empty (RFC 5280 section 4.2.2.2).',
     where(
       'subjectInfoAccess',
-      (extension) =>
-        !extension.critical &&
-        locationsIn(extension).length > 0 &&
-        locationsIn(extension).every(
-          ({ location }) =>
-            location?.tag === generalName.uri && absoluteUri.test(latin1(location.content)),
-        ),
+      (extension) => !extension.critical && locationsIn(extension).length > 0,
+    ),
+  ],
+  [
+    'SIA-03',
+    'subjectInfoAccess holds absolute URIs in ASCII (RFC 5280 section 4.2.1.6).',
+    where('subjectInfoAccess', (extension) =>
+      locationsIn(extension).every(
+        ({ location }) =>
+          location?.tag === generalName.uri && absoluteUri.test(latin1(location.content)),
+      ),
     ),
   ],
   [
@@ -296,6 +322,21 @@ export const extensionRules: readonly Rule<Certificate>[] = [
       (extension, certificate) =>
         locationsIn(extension).every(({ method }) => method !== cmcMethod) ||
         purposesOf(certificate).some((purpose) => cmcPurposes.includes(purpose)),
+    ),
+  ],
+  [
+    'ROL-8649',
+    'hashOfRootKey must not be critical, is a hash, and stands in self-signed CA certificates alone (RFC 8649 section 3).',
+    where(
+      'hashOfRootKey',
+      ({ critical, value: { children } }, certificate) =>
+        !critical &&
+        children.length === 2 &&
+        children[0]?.tag === tags.sequence &&
+        children[1]?.tag === tags.octetString &&
+        isCa(certificate) &&
+        namesItself(certificate) &&
+        sameBytes(certificate.issuer.bytes, certificate.subject.bytes),
     ),
   ],
 ];

@@ -2,7 +2,8 @@
 
 import { octetsKey } from '../object-identifiers.ts';
 import type { Rule } from './finding.ts';
-import { type ToBeSignedCertificate, typeOf, type UsageBit } from './to-be-signed-certificate.ts';
+import { typeOf } from './linted-extension.ts';
+import type { ToBeSignedCertificate, UsageBit } from './to-be-signed-certificate.ts';
 
 const ecPublicKey = typeOf('1.2.840.10045.2.1');
 const signatureKeys = new Set(

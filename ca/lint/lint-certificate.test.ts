@@ -1,23 +1,26 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, test } from 'node:test';
+import {
+  algorithm,
+  bits,
+  extension,
+  no,
+  octets,
+  sequence,
+  set,
+  text,
+  uri,
+  yes,
+} from '../../test/support/der-parts.ts';
 import { keyIdentifierOf } from '../certificate.ts';
 import { encode, encodeBitString, encodeOid, encodeTime, readDer, tags } from '../der.ts';
 import { encodeSubject } from '../distinguished-name.ts';
 import { encodeGeneralNames } from '../general-names.ts';
-import { lintCertificate } from './lint-certificate.ts';
-
-const sequence = (...parts: Uint8Array[]) => encode(tags.sequence, ...parts);
-const set = (...parts: Uint8Array[]) => encode(tags.set, ...parts);
-const octets = (...parts: Uint8Array[]) => encode(tags.octetString, ...parts);
-const bits = (...content: number[]) => encode(tags.bitString, Uint8Array.from(content));
-const text = (tag: number, value: string) => encode(tag, Buffer.from(value));
-const algorithm = (dotted: string, ...parameters: Uint8Array[]) =>
-  sequence(encodeOid(dotted), ...parameters);
-const yes = encode(tags.boolean, Uint8Array.of(0xff));
-const no = encode(tags.boolean, Uint8Array.of(0));
-const extension = (dotted: string, value: Uint8Array, ...critical: Uint8Array[]) =>
-  sequence(encodeOid(dotted), ...critical, octets(value));
+import { extensionRules } from './extension-rules.ts';
+import { keyRules } from './key-rules.ts';
+import { bodyRules, issuerRules, lintCertificate, selfSignedRules } from './lint-certificate.ts';
+import { nameRules } from './name-rules.ts';
 
 const spkiOf = (key: { export(o: { type: 'spki'; format: 'der' }): Buffer }) =>
   key.export({ type: 'spki', format: 'der' });
@@ -38,13 +41,13 @@ const issuer = {
 };
 
 const subjectAltName = '2.5.29.17';
+const sia = '1.3.6.1.5.5.7.1.11';
 const extensions = {
   basicConstraints: extension('2.5.29.19', sequence(), yes),
   keyUsage: extension('2.5.29.15', bits(7, 0x80), yes),
   extKeyUsage: extension('2.5.29.37', sequence(encodeOid('1.3.6.1.5.5.7.3.2'))),
   authorityKeyIdentifier: extension('2.5.29.35', sequence(encode(0x80, issuer.keyIdentifier))),
 };
-const uri = (value: string) => text(0x86, value);
 const access = (method: string, location: Uint8Array) => sequence(encodeOid(method), location);
 const point = (...more: Uint8Array[]) =>
   sequence(encode(0xa0, encode(0xa0, uri('http://crl.example/1.crl'))), ...more);
@@ -90,8 +93,6 @@ function toBeSigned(parts: Parts = {}): Uint8Array {
   );
 }
 
-const rulesOf = (parts: Parts) =>
-  lintCertificate(toBeSigned(parts), issuer).map(({ rule }) => rule);
 const nameOf = (type: string, tag: number, value: string) =>
   sequence(set(sequence(encodeOid(type), text(tag, value))));
 const san = (...names: Uint8Array[]) => extension(subjectAltName, sequence(...names));
@@ -128,9 +129,7 @@ describe('a certificate without findings', () => {
     },
     'without revocation': { more: [extension('2.5.29.56', encode(tags.null))] },
     'with an upstream URI': {
-      more: [
-        extension('1.3.6.1.5.5.7.1.11', sequence(access('2.25.1.2', uri('mqtts://a.example')))),
-      ],
+      more: [extension(sia, sequence(access('2.25.1.2', uri('mqtts://a.example'))))],
     },
   };
   for (const [what, parts] of Object.entries(fine))
@@ -265,6 +264,10 @@ describe('findings', () => {
       'CRT-27',
       { replace: { keyUsage: extension('2.5.29.15', bits(2, 0x84), yes) } },
     ],
+    'cA FALSE, written out': [
+      'CRT-28',
+      { replace: { basicConstraints: extension('2.5.29.19', sequence(no), yes) } },
+    ],
     'a path length without CA': [
       'CRT-27',
       {
@@ -284,10 +287,15 @@ describe('findings', () => {
     'no names': ['CRT-29', { more: [san()] }],
     'an IP address of five octets': ['CRT-29', { more: [san(encode(0x87, Buffer.alloc(5)))] }],
     'a host name with a blank': ['CRT-29', { more: [san(text(0x82, 'a b'))] }],
-    'a host name that is not ASCII': ['CRT-29', { more: [san(text(0x82, 'ä.example'))] }],
+    'a host name that is not ASCII': ['CRT-31', { more: [san(text(0x82, 'ä.example'))] }],
+    'an e-mail address that is not ASCII': ['CRT-31', { more: [san(text(0x81, 'ä@b.example'))] }],
     'a relative URI': ['CRT-29', { more: [san(uri('/path'))] }],
     'critical names beside a subject': ['CRT-30', { more: [extension(subjectAltName, good, yes)] }],
     'no purposes': ['CRT-32', { replace: { extKeyUsage: extension('2.5.29.37', sequence()) } }],
+    'critical purposes': [
+      'CRT-32',
+      { replace: { extKeyUsage: extension('2.5.29.37', sequence(clientAuth), yes) } },
+    ],
     'a purpose twice': [
       'CRT-32',
       { replace: { extKeyUsage: extension('2.5.29.37', sequence(clientAuth, clientAuth)) } },
@@ -343,29 +351,76 @@ describe('findings', () => {
     'a critical subjectInfoAccess': [
       'SIA-01',
       {
+        more: [extension(sia, sequence(access('2.25.1.2', uri('mqtts://a.example'))), yes)],
+      },
+    ],
+    'an empty subjectInfoAccess': ['SIA-01', { more: [extension(sia, sequence())] }],
+    'an upstream that is not ASCII': [
+      'SIA-03',
+      { more: [extension(sia, sequence(access('2.25.1.2', uri('mqtts://ä.example'))))] },
+    ],
+    'an upstream without scheme': [
+      'SIA-03',
+      { more: [extension(sia, sequence(access('2.25.1.2', uri('//a.example'))))] },
+    ],
+    'an upstream that is no URI': [
+      'SIA-03',
+      { more: [extension(sia, sequence(access('2.25.1.2', text(0x82, 'a.example'))))] },
+    ],
+    'two subjectInfoAccess': [
+      'CRT-18',
+      {
+        more: ['a', 'b'].map((host) =>
+          extension(sia, sequence(access('2.25.1.2', uri(`mqtts://${host}.example`)))),
+        ),
+      },
+    ],
+    'an empty issuer': ['CRT-05', { issuer: sequence() }],
+    'RSASSA-PSS without parameters': ['CRT-36', { algorithm: algorithm('1.2.840.113549.1.1.10') }],
+    'the hash of a next root in the certificate of a device': [
+      'ROL-8649',
+      {
         more: [
           extension(
-            '1.3.6.1.5.5.7.1.11',
-            sequence(access('2.25.1.2', uri('mqtts://a.example'))),
-            yes,
+            '1.3.6.1.4.1.51483.2.1',
+            sequence(algorithm('2.16.840.1.101.3.4.2.1'), octets(Buffer.alloc(32))),
           ),
         ],
       },
+    ],
+    'nocheck of a device': [
+      'OCSP-10',
+      { more: [extension('1.3.6.1.5.5.7.48.1.5', encode(tags.null))] },
     ],
     'a CMC service of a device': [
       'RA-05',
       {
-        more: [
-          extension(
-            '1.3.6.1.5.5.7.1.11',
-            sequence(access('1.3.6.1.5.5.7.48.12', uri('https://cmc.example'))),
-          ),
-        ],
+        more: [extension(sia, sequence(access('1.3.6.1.5.5.7.48.12', uri('https://cmc.example'))))],
       },
     ],
   };
+  const found = new Set<string>();
+
   for (const [what, [rule, parts]] of Object.entries(wrong))
-    test(`${what}: ${rule}`, () => assert.deepEqual([...new Set(rulesOf(parts))], [rule]));
+    test(`${what}: ${rule}`, () => {
+      const findings = lintCertificate(toBeSigned(parts), issuer);
+      assert.deepEqual([...new Set(findings.map((finding) => finding.rule))], [rule]);
+      for (const { says } of findings) found.add(says);
+    });
+
+  test('of each rule', () => {
+    const rules = [
+      ...bodyRules,
+      ...nameRules,
+      ...keyRules,
+      ...extensionRules,
+      ...issuerRules(issuer),
+    ];
+    assert.deepEqual(
+      rules.map(([, says]) => says).filter((says) => !found.has(says)),
+      [],
+    );
+  });
 
   test('what is no certificate', () => {
     for (const junk of [new Uint8Array(), sequence(), encodeBitString(Buffer.alloc(3))])
@@ -378,7 +433,8 @@ describe('findings', () => {
   test('a certificate that signs itself is a CA, and its own issuer', () => {
     assert.deepEqual(
       lintCertificate(toBeSigned()).map(({ rule }) => rule),
-      ['CRT-05', 'CRT-26'],
+      selfSignedRules.map(([rule]) => rule),
     );
+    assert.equal(selfSignedRules.length, 2);
   });
 });

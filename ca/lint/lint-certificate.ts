@@ -3,13 +3,15 @@
  * issued, since a certificate cannot be taken back from those who have seen it.
  */
 
-import { type DerElement, sameBytes, tags } from '../der.ts';
+import { type DerElement, sameBytes } from '../der.ts';
 import { octetsKey } from '../object-identifiers.ts';
+import { namesAuthorityKey } from './authority-key.ts';
 import { extensionRules, isCa } from './extension-rules.ts';
 import { type Finding, findingsOf, LintFindings, type Rule } from './finding.ts';
 import { keyRules } from './key-rules.ts';
 import { nameRules } from './name-rules.ts';
-import { readToBeSigned, type ToBeSignedCertificate, typeOf } from './to-be-signed-certificate.ts';
+import { parametersRule } from './signature-algorithm.ts';
+import { readToBeSigned, type ToBeSignedCertificate } from './to-be-signed-certificate.ts';
 
 /** What a certificate must agree with; absent for one that signs itself. */
 export interface LintIssuer {
@@ -20,11 +22,6 @@ export interface LintIssuer {
   readonly notAfter: Date;
 }
 
-const authorityKeyIdentifier = typeOf('2.5.29.35');
-const withNullParameters = new Set(
-  ['1.2.840.113549.1.1.11', '1.2.840.113549.1.1.12', '1.2.840.113549.1.1.13'].map(typeOf),
-);
-const rsassaPss = typeOf('1.2.840.113549.1.1.10');
 const mostSerialOctets = 20;
 /** CA/Browser Forum Baseline Requirements section 7.1: 64 random bits; ours have a prefix octet besides. */
 const leastSerialOctets = 9;
@@ -53,7 +50,7 @@ function isPositive({ content }: DerElement): boolean {
   return (content[0] ?? 0x80) < 0x80 && content.some((octet) => octet !== 0);
 }
 
-const bodyRules: readonly Rule<ToBeSignedCertificate>[] = [
+export const bodyRules: readonly Rule<ToBeSignedCertificate>[] = [
   [
     'CRT-01',
     'The version must be 3 (RFC 5280 section 4.1.2.1).',
@@ -90,28 +87,10 @@ const bodyRules: readonly Rule<ToBeSignedCertificate>[] = [
     'Unique identifiers are not used (RFC 5280 section 4.1.2.8), and nothing else may stand beside the extensions.',
     ({ rest }) => rest.length === 1 && rest[0]?.tag === 0xa3,
   ],
-  [
-    'CRT-36',
-    'The parameters of the signature algorithm are wrong: NULL with RSA PKCS#1, explicit with RSASSA-PSS, none otherwise.',
-    ({ algorithm: { children } }) => {
-      const [type, parameters, surplus] = children;
-      const name = octetsKey(type?.bytes ?? new Uint8Array());
-      if (surplus) return false;
-      if (withNullParameters.has(name)) return parameters?.tag === tags.null;
-      return name === rsassaPss ? parameters?.tag === tags.sequence : parameters === undefined;
-    },
-  ],
+  parametersRule,
 ];
 
-/** AuthorityKeyIdentifier with a keyIdentifier alone. */
-function authorityKeyOf({ byType }: ToBeSignedCertificate) {
-  const extension = byType.get(authorityKeyIdentifier);
-  const [identifier, surplus] = extension?.value.children ?? [];
-  const plain = identifier?.tag === 0x80 && !surplus ? identifier.content : undefined;
-  return { extension, keyIdentifier: plain };
-}
-
-function issuerRules(issuer: LintIssuer): readonly Rule<ToBeSignedCertificate>[] {
+export function issuerRules(issuer: LintIssuer): readonly Rule<ToBeSignedCertificate>[] {
   return [
     [
       'CRT-05',
@@ -127,19 +106,12 @@ function issuerRules(issuer: LintIssuer): readonly Rule<ToBeSignedCertificate>[]
     [
       'CRT-19',
       "authorityKeyIdentifier must be the CA's subjectKeyIdentifier, not critical (RFC 5280 section 4.2.1.1).",
-      (certificate) => {
-        const { extension, keyIdentifier } = authorityKeyOf(certificate);
-        return (
-          extension?.critical === false &&
-          keyIdentifier !== undefined &&
-          sameBytes(keyIdentifier, issuer.keyIdentifier)
-        );
-      },
+      ({ extensions }) => namesAuthorityKey(extensions, issuer.keyIdentifier),
     ],
   ];
 }
 
-const selfSignedRules: readonly Rule<ToBeSignedCertificate>[] = [
+export const selfSignedRules: readonly Rule<ToBeSignedCertificate>[] = [
   [
     'CRT-05',
     'A certificate without a CA above it must name itself as issuer.',

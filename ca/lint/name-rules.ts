@@ -3,7 +3,7 @@
 import { type DerElement, tags } from '../der.ts';
 import { octetsKey } from '../object-identifiers.ts';
 import type { Rule } from './finding.ts';
-import { typeOf } from './to-be-signed-certificate.ts';
+import { typeOf } from './linted-extension.ts';
 
 interface AttributeRule {
   /** String types allowed; PrintableString and UTF8String where none is said. */

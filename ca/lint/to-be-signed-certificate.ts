@@ -3,17 +3,13 @@
  */
 
 import { CertificateError, readTime } from '../certificate.ts';
-import { type DerElement, DerError, encodeOid, readDer, tags } from '../der.ts';
-import { octetsKey } from '../object-identifiers.ts';
-
-export interface LintedExtension {
-  /** Hexadecimal DER of its object identifier. */
-  readonly type: string;
-  readonly critical: boolean;
-  /** Whether `critical` was written although it is FALSE, its default. */
-  readonly explicitDefault: boolean;
-  readonly value: DerElement;
-}
+import { type DerElement, DerError, readDer, tags } from '../der.ts';
+import {
+  type LintedExtension,
+  type LintedExtensions,
+  readExtensions,
+  typeOf,
+} from './linted-extension.ts';
 
 export interface ToBeSignedCertificate {
   readonly version: DerElement | undefined;
@@ -27,9 +23,7 @@ export interface ToBeSignedCertificate {
   readonly key: DerElement;
   /** What stands behind the key: unique identifiers and extensions. */
   readonly rest: readonly DerElement[];
-  readonly extensions: readonly LintedExtension[];
-  /** The first of each type. */
-  readonly byType: ReadonlyMap<string, LintedExtension>;
+  readonly extensions: LintedExtensions;
   /** The usages that are set; undefined where there is no keyUsage. */
   readonly usages: ReadonlySet<UsageBit> | undefined;
 }
@@ -62,10 +56,8 @@ function readParts({ tag, children }: DerElement): ToBeSignedCertificate | undef
     key?.tag !== tags.sequence
   )
     return undefined;
-  const list = rest.find((part) => part.tag === 0xa3)?.children[0]?.children ?? [];
-  const extensions = list.map(readExtension).filter((extension) => extension !== undefined);
-  if (extensions.length < list.length) return undefined;
-  const byType = new Map(extensions.toReversed().map((extension) => [extension.type, extension]));
+  const extensions = readExtensions(rest.find((part) => part.tag === 0xa3)?.children[0]);
+  if (!extensions) return undefined;
   return {
     version,
     serialNumber,
@@ -77,37 +69,18 @@ function readParts({ tag, children }: DerElement): ToBeSignedCertificate | undef
     key,
     rest,
     extensions,
-    byType,
-    usages: usagesIn(byType.get(keyUsage)),
+    usages: usagesIn(extensions.byType.get(keyUsage)),
   };
 }
 
-function readValidTime(time: DerElement): Date | undefined {
+/** @returns undefined where it is not in its one encoding (RFC 5280 section 4.1.2.5) */
+export function readValidTime(time: DerElement): Date | undefined {
   try {
     return readTime(time);
   } catch (error) {
     if (error instanceof CertificateError) return undefined;
     throw error;
   }
-}
-
-function readExtension({ children }: DerElement): LintedExtension | undefined {
-  const [type, ...more] = children;
-  const value = more.at(-1);
-  const critical = more.length === 2 ? more[0] : undefined;
-  if (type?.tag !== tags.oid || value?.tag !== tags.octetString || more.length > 2)
-    return undefined;
-  return {
-    type: octetsKey(type.bytes),
-    critical: critical?.content[0] === 0xff,
-    explicitDefault: critical?.content[0] === 0,
-    value: readDer(value.content),
-  };
-}
-
-/** The hexadecimal DER of an object identifier, as `LintedExtension.type` has it. */
-export function typeOf(dotted: string): string {
-  return octetsKey(encodeOid(dotted));
 }
 
 const keyUsage = typeOf('2.5.29.15');
