@@ -165,7 +165,7 @@ export interface IssuanceLedger {
   }): Promise<IssuanceRecord[]>;
   /**
    * A certificate that is on hold can still be revoked for good, and counts as revoked since its hold began. What is
-   * revoked for good stays as it is.
+   * revoked for good stays so; only keyCompromise takes the place of another reason, since it bars the key.
    * @returns the record as it is now, or undefined if there is none
    */
   revoke(

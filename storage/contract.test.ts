@@ -181,7 +181,7 @@ for (const [engine, open] of Object.entries(engines)) {
           by: 'a',
         });
         const again = await stores.ledger.revoke(intent.issuer, intent.serialNumber, {
-          reason: 'keyCompromise',
+          reason: 'cessationOfOperation',
           at: later(9),
           by: 'b',
         });

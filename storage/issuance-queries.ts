@@ -39,7 +39,8 @@ export const issuanceByCredential = compiledQuery(
       .selectAll()
       .where('credential_id', '=', id)
       .where('credential_kind', '=', kind)
-      .where('issuer', '=', issuer)
+      // What another key of the CA began before it was replaced, it cannot finish.
+      .where((eb) => eb.or([eb('issuer', '=', issuer), eb('certificate', 'is not', null)]))
       .where('request_digest', '=', requestDigest)
       .where('recorded_at', '>=', since)
       .where('revoked_at', 'is', null)
@@ -80,20 +81,15 @@ export const unspentOneTimePassword = compiledQuery(
       .where('expires_at', '>', now),
 );
 
+/** Whichever key of the CA issued it: serial numbers are random, so no two of them use the same. */
 export const validCertificate = compiledQuery(
   (
     db,
-    {
-      issuer,
-      serialNumber,
-      subscriber,
-      now,
-    }: { issuer: string; serialNumber: string; subscriber: string; now: string },
+    { serialNumber, subscriber, now }: { serialNumber: string; subscriber: string; now: string },
   ) =>
     db
       .selectFrom('issuance')
       .select('serial_number')
-      .where('issuer', '=', issuer)
       .where('serial_number', '=', serialNumber)
       .where('subscriber', '=', subscriber)
       .where('revoked_at', 'is', null)
@@ -118,6 +114,7 @@ export interface NewIssuance {
   readonly approval: string | null;
   readonly revocationChallenge: string | null;
   readonly supersedes: string | null;
+  readonly crlPartition: number;
 }
 
 export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
@@ -143,6 +140,7 @@ export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
     approval: values.approval,
     revocation_challenge: values.revocationChallenge,
     supersedes: values.supersedes,
+    crl_partition: values.crlPartition,
   }),
 );
 

@@ -147,11 +147,26 @@ for (const [engine, open] of Object.entries(engines)) {
         invalidityDate: later(1),
       });
       const state = ['superseded', later(2), later(1)];
-      await revoke(serial, 'keyCompromise', 9);
+      await revoke(serial, 'privilegeWithdrawn', 9);
       await revoke(serial, 'certificateHold', 9);
       assert.equal((await release(serial))?.released, false);
       assert.deepEqual(await stateOf(serial), state);
       assert.deepEqual(auditOf(serial).slice(2), ['certificate.revoked']);
+    });
+
+    test('that the key is compromised is learned later too, and bars it', async () => {
+      const device = await addDevice();
+      const publicKeyDigest = fresh('key');
+      const serial = await issue(device, { publicKeyDigest });
+      await revoke(serial, 'superseded', 2);
+      const before = await stores.crls.state({ issuer, partition: 0 });
+      const records = await stores.ledger.revokeAll({ publicKeyDigest }, order('keyCompromise', 9));
+      assert.deepEqual(records.map(({ revocationReason: reason }) => reason), ['keyCompromise']);
+      assert.deepEqual(await stateOf(serial), ['keyCompromise', later(2), undefined]);
+      assert.notDeepEqual(await stores.crls.state({ issuer, partition: 0 }), before, 'the next CRL says so');
+      await revoke(serial, 'superseded', 10);
+      assert.deepEqual(await stateOf(serial), ['keyCompromise', later(2), undefined]);
+      assert.deepEqual(auditOf(serial).slice(2), ['certificate.revoked', 'certificate.revoked']);
     });
 
     test('bars a key that was compromised, and no other', async () => {
@@ -206,7 +221,7 @@ for (const [engine, open] of Object.entries(engines)) {
             [first, 'keyCompromise'],
             [second, 'keyCompromise'],
             [open, 'keyCompromise'],
-            [gone, 'superseded'],
+            [gone, 'keyCompromise'],
           ]),
         );
         assert.deepEqual(await stateOf(kept), [undefined, undefined, undefined]);

@@ -1,4 +1,7 @@
-/** What changes a certificate's status. A revocation is final; a hold is not, and ends in a release or a revocation. */
+/**
+ * What changes a certificate's status. A revocation is final, but that a key may turn out to be compromised later; a hold is
+ * not, and ends in a release or a revocation.
+ */
 
 import type { Kysely } from 'kysely';
 import type { CertificatesOf, RevocationOrder } from '../ca/issuance-ledger.ts';
@@ -33,6 +36,8 @@ export async function revokeWhatIsLeft(
       eb.or([
         eb('revoked_at', 'is', null),
         ...(reason === onHold ? [] : [eb('revocation_reason', '=', onHold)]),
+        // The one reason that bars the key, whatever the certificate was revoked for before.
+        ...(reason === 'keyCompromise' ? [eb('revocation_reason', '<>', reason)] : []),
       ]),
     )
     .returning('serial_number')

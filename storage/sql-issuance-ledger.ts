@@ -24,12 +24,7 @@ import {
   unspentOneTimePassword,
   validCertificate,
 } from './issuance-queries.ts';
-import {
-  columnsOf,
-  releaseFromHold,
-  revokeAudited,
-  type SerialNumber,
-} from './revocation.ts';
+import { columnsOf, releaseFromHold, revokeAudited, type SerialNumber } from './revocation.ts';
 import { issuanceOf } from './rows.ts';
 import { type ApprovalUse, isOpenApproval, useApproval } from './sql-approvals.ts';
 import { renewalOnRecord, supersedeAtOnce, supersedeByUse } from './superseded.ts';
@@ -289,7 +284,7 @@ async function spendCredential(transaction: Transaction, intent: Intent): Promis
 }
 
 async function credentialServes(db: Kysely<Database>, intent: ForeseenIntent): Promise<boolean> {
-  const { credential, recordedAt, subscriber = '', relayedBy = '', issuer } = intent;
+  const { credential, recordedAt, subscriber = '', relayedBy = '' } = intent;
   const { kind, id } = credential;
   const now = recordedAt.toISOString();
   switch (kind) {
@@ -300,7 +295,7 @@ async function credentialServes(db: Kysely<Database>, intent: ForeseenIntent): P
     case 'client-certificate':
     case 'registration-authority': {
       const holder = kind === 'registration-authority' ? relayedBy : subscriber;
-      const values = { issuer, serialNumber: id, subscriber: holder, now };
+      const values = { serialNumber: id, subscriber: holder, now };
       return (await validCertificate(db, values)).rows.length === 1;
     }
   }

@@ -274,11 +274,15 @@ export class World {
     this.#expectRevoked(known, reason);
   }
 
-  /** A hold can become a revocation, which counts from the beginning of the hold; a revocation stays as it is. */
+  /**
+   * A hold can become a revocation, which counts from the beginning of the hold; a revocation stays as it is, but that its key
+   * may turn out to be compromised.
+   */
   #expectRevoked(list: readonly Known[], reason: RevocationReason, since?: Date): void {
     for (const known of list) {
       const held = known.reason === 'certificateHold' && reason !== 'certificateHold';
-      if (known.revokedAt && !held) continue;
+      const worse = reason === 'keyCompromise' && known.reason !== reason;
+      if (known.revokedAt && !held && !worse) continue;
       known.revokedAt ??= this.now;
       known.reason = reason;
       if (since) known.invalidityDate = since;
