@@ -12,14 +12,20 @@ interface ProcessRow {
 
 /** CPU seconds that a process and all its living descendants have used, user and system. */
 export function cpuSecondsOf(pid: number): number {
+  return rowsOf(pid).reduce((sum, row) => sum + row.ticks, 0) / ticksPerSecond;
+}
+
+/** A process and all its living descendants. */
+export function processTree(pid: number): number[] {
+  return rowsOf(pid).map((row) => row.pid);
+}
+
+function rowsOf(pid: number): ProcessRow[] {
   const rows = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? readRow(name) : []));
   const tree = [pid];
   for (const member of tree)
     for (const { pid: child, parent } of rows) if (parent === member) tree.push(child);
-  const ticks = rows
-    .filter((row) => tree.includes(row.pid))
-    .reduce((sum, row) => sum + row.ticks, 0);
-  return ticks / ticksPerSecond;
+  return rows.filter((row) => tree.includes(row.pid));
 }
 
 /** Fields 4, 14 and 15 of /proc/PID/stat, counted after the name, which may hold blanks. */

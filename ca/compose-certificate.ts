@@ -7,19 +7,25 @@
 import { keyIdentifierOf } from './certificate.ts';
 import type { CertificatePlan } from './certificate-plan.ts';
 import type { Profile, StatusPointer } from './certificate-profile.ts';
+import { crlUrlOf, partitionOf } from './crl-partition.ts';
 import { encode, encodeTime, tags } from './der.ts';
 import { authorityInformationAccess } from './extensions/authority-information-access.ts';
 import { caConstraints, endEntityConstraints } from './extensions/basic-constraints.ts';
+import { certificatePolicies } from './extensions/certificate-policies.ts';
 import { crlDistributionPoints } from './extensions/crl-distribution-points.ts';
 import { extendedKeyUsage } from './extensions/extended-key-usage.ts';
+import { hashOfRootKey } from './extensions/hash-of-root-key.ts';
 import { authorityKeyIdentifier, subjectKeyIdentifier } from './extensions/key-identifiers.ts';
 import { keyUsage } from './extensions/key-usage.ts';
+import { noRevocationAvailable } from './extensions/no-revocation-available.ts';
 import { ocspNoCheck } from './extensions/ocsp-no-check.ts';
 import { subjectAlternativeName } from './extensions/subject-alternative-name.ts';
 import { subjectInformationAccess, upstreamEndpoints } from './extensions/upstream-endpoints.ts';
+import { usagesOfKey } from './key-usage-of-key.ts';
 import { oid } from './object-identifiers.ts';
 import { pssAlgorithmIdentifier } from './rsassa-pss.ts';
 import type { CaSignatureAlgorithm } from './signer.ts';
+import type { Validity } from './validity.ts';
 
 /** What a certificate says of the one who signs it. */
 export interface IssuerStatement {
@@ -30,21 +36,18 @@ export interface IssuerStatement {
   readonly algorithm: CaSignatureAlgorithm;
   /** Where the status of its certificates is to be had; absent where that is nowhere. */
   readonly statusUrls?: StatusUrls;
+  /** How many partitions its CRL has (crl-partition.ts); one unless it is given. */
+  readonly crlPartitions?: number;
 }
 
 /** Absolute http URIs: to fetch one by https would take a certificate whose status has to be asked for. */
 export interface StatusUrls {
-  /** The CRL of the issuer, DER. */
+  /** The whole CRL of the issuer, DER. */
   readonly crl: string;
   /** The issuer's certificate, DER. */
   readonly issuer: string;
   /** The OCSP responder, where there is one. */
   readonly ocsp?: string;
-}
-
-export interface Validity {
-  readonly notBefore: Date;
-  readonly notAfter: Date;
 }
 
 const emptyName = encode(tags.sequence);
@@ -53,6 +56,7 @@ const version3 = encode(0xa0, encode(tags.integer, Uint8Array.of(2)));
 const withoutParameters = {
   'ecdsa-with-SHA256': 'ecdsa-with-SHA256',
   'ecdsa-with-SHA384': 'ecdsa-with-SHA384',
+  'ecdsa-with-SHA512': 'ecdsa-with-SHA512',
   Ed25519: 'ed25519',
   'ML-DSA-44': 'id-ml-dsa-44',
   'ML-DSA-65': 'id-ml-dsa-65',
@@ -80,20 +84,30 @@ export class CertificateComposer {
   readonly #issuer: IssuerStatement;
   readonly #algorithm: Uint8Array;
   readonly #constantExtensions: Uint8Array;
+  /** By the usages that fit the key; where all fit every key, there is one. */
+  readonly #keyUsages = new Map<string, Uint8Array>();
   readonly #endpointExtensions = new Map<string, Uint8Array>();
+  readonly #crlPartitions: number;
+  readonly #distributionPoints = new Map<number, Uint8Array>();
 
   constructor(profile: Profile, issuer: IssuerStatement) {
     this.#profile = profile;
     this.#issuer = issuer;
     this.#algorithm = signatureAlgorithmIdentifier(issuer.algorithm);
     const { ca, extendedKeyUsage: purposes } = profile;
+    // Partitions are of end entity certificates alone, as their CRLs say.
+    this.#crlPartitions = ca || !issuer.statusUrls ? 1 : (issuer.crlPartitions ?? 1);
     this.#constantExtensions = Buffer.concat([
       ca ? caConstraints(ca.pathLength) : endEntityConstraints(),
-      keyUsage(profile.keyUsage),
       ...(purposes.length > 0 ? [extendedKeyUsage(purposes)] : []),
       ...(issuer.keyIdentifier ? [authorityKeyIdentifier(issuer.keyIdentifier)] : []),
-      ...statusExtensions(profile.statusPointers, issuer.statusUrls),
+      ...statusExtensions(this.#constantPointers(), issuer.statusUrls),
+      ...(profile.certificatePolicies.length > 0
+        ? [certificatePolicies(profile.certificatePolicies)]
+        : []),
       ...(profile.ocspNoCheck ? [ocspNoCheck()] : []),
+      ...(profile.noRevAvail ? [noRevocationAvailable()] : []),
+      ...(ca?.nextRootKey ? [hashOfRootKey(ca.nextRootKey)] : []),
     ]);
   }
 
@@ -107,6 +121,8 @@ export class CertificateComposer {
     const extensions = encode(
       tags.sequence,
       this.#constantExtensions,
+      this.#distributionPoint(serialNumber),
+      this.#keyUsage(publicKey.subjectPublicKeyInfo),
       subjectKeyIdentifier(keyIdentifierOf(publicKey.subjectPublicKey)),
       ...(subjectAltNames.length > 0
         ? [
@@ -130,6 +146,42 @@ export class CertificateComposer {
     );
   }
 
+  #keyUsage(subjectPublicKeyInfo: Uint8Array): Uint8Array {
+    const usages = usagesOfKey(this.#profile.keyUsage, subjectPublicKeyInfo);
+    const key = usages.join(' ');
+    let encoded = this.#keyUsages.get(key);
+    if (!encoded) {
+      encoded = keyUsage(usages);
+      this.#keyUsages.set(key, encoded);
+    }
+    return encoded;
+  }
+
+  /** The partition of the CRL that a certificate will be listed in, if it is revoked. */
+  crlPartition(serialNumber: string): number {
+    return partitionOf(serialNumber, this.#crlPartitions);
+  }
+
+  #constantPointers(): readonly StatusPointer[] {
+    const { statusPointers } = this.#profile;
+    return this.#crlPartitions > 1 ? statusPointers.filter((each) => each !== 'crl') : statusPointers;
+  }
+
+  /** Of a partition of the CRL; that of the whole CRL is in every certificate. */
+  #distributionPoint(serialNumber: string): Uint8Array {
+    const { statusUrls } = this.#issuer;
+    const { statusPointers } = this.#profile;
+    if (this.#crlPartitions <= 1 || !statusUrls || !statusPointers.includes('crl'))
+      return new Uint8Array();
+    const partition = this.crlPartition(serialNumber);
+    let encoded = this.#distributionPoints.get(partition);
+    if (!encoded) {
+      encoded = crlDistributionPoints([crlUrlOf(statusUrls.crl, partition)]);
+      this.#distributionPoints.set(partition, encoded);
+    }
+    return encoded;
+  }
+
   /** Devices of a tenant share their endpoints, so the encodings are kept; the bound is against one list per device. */
   #endpoints(uris: readonly string[]): Uint8Array {
     const { endpoints: carrier, endpointArc } = this.#profile;
@@ -137,9 +189,10 @@ export class CertificateComposer {
     const key = uris.join(' ');
     let encoded = this.#endpointExtensions.get(key);
     if (!encoded) {
-      encoded = upstreamEndpoints(uris, endpointArc);
-      if (carrier === 'extension-and-sia')
-        encoded = Buffer.concat([encoded, subjectInformationAccess(uris, endpointArc)]);
+      encoded = Buffer.concat([
+        ...(carrier === 'sia' ? [] : [upstreamEndpoints(uris, endpointArc)]),
+        ...(carrier === 'extension' ? [] : [subjectInformationAccess(uris, endpointArc)]),
+      ]);
       if (this.#endpointExtensions.size >= 1000) this.#endpointExtensions.clear();
       this.#endpointExtensions.set(key, encoded);
     }

@@ -9,7 +9,6 @@ import { openFreshStores } from '../test/support/fresh-stores.ts';
 import { makePlan, makeSoftwareCa, type SoftwareCa } from '../test/support/software-ca.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
 import { deviceProfile } from './certificate-profile.ts';
-import { CrlMismatch } from './check-crl.ts';
 import { CrlPublisher, type CrlPublisherParts } from './crl-publisher.ts';
 import { readDer, tags } from './der.ts';
 import { octetsKey } from './object-identifiers.ts';
@@ -44,6 +43,8 @@ function newPublisher(changes: Partial<CrlPublisherParts> = {}): CrlPublisher {
     ...changes,
   });
 }
+
+const whole = () => ({ issuer: ca.issuing.id, partition: 0 });
 
 function pass(seconds: number): void {
   now = new Date(now.getTime() + seconds * 1000);
@@ -202,7 +203,7 @@ describe('callers at the same time', () => {
     await revoke(serial);
     const after = slow.current();
     // The second caller has to have joined the first before the signature comes.
-    await stores.crls.state(ca.issuing.id);
+    await stores.crls.state(whole());
     await new Promise(setImmediate);
     goOn.resolve();
     assert.deepEqual(listedOn(await before), []);
@@ -219,7 +220,7 @@ describe('callers at the same time', () => {
       const octets = crls.map(({ number, der }) => `${number} ${octetsKey(der)}`);
       const numbers = crls.map(({ number }) => number);
       assert.equal(new Set(octets).size, new Set(numbers).size);
-      assert.equal((await stores.crls.state(ca.issuing.id)).newest, Math.max(...numbers));
+      assert.equal((await stores.crls.state(whole()))?.newest, Math.max(...numbers));
     }
   });
 });
@@ -261,7 +262,7 @@ describe('while no CRL can be signed', () => {
       await assert.rejects(newPublisher().current(), error);
     });
 
-  test('because it would not say what was meant, nothing is issued', async () => {
+  test('because it would not be well-formed, nothing is issued or signed', async () => {
     const once = {
       serialNumber: '0100',
       notAfter: now,
@@ -274,8 +275,14 @@ describe('while no CRL can be signed', () => {
       add: stores.crls.add.bind(stores.crls),
       revoked: async () => [once, once],
     });
-    await assert.rejects(newPublisher({ store }).current(), CrlMismatch);
-    assert.deepEqual(await stores.crls.state(ca.issuing.id), { newest: 0, revocations: 0 });
+    let signatures = 0;
+    ca.signer.onSign = () => signatures++;
+    await assert.rejects(newPublisher({ store }).current(), {
+      name: 'LintFindings',
+      message: /CRL-ORDER/,
+    });
+    assert.equal(signatures, 0);
+    assert.deepEqual(await stores.crls.state(whole()), { newest: 0, revocations: 0 });
   });
 
   test('there is none where there never was one', async () => {

@@ -1,15 +1,17 @@
 /**
- * Certificate revocation lists (RFC 5280 section 5): full ones, version 2, of the issuing CA itself.
- * A list of many thousands is written and re-read some hundred entries at a time, so that others are served in between.
+ * Certificate revocation lists (RFC 5280 section 5), version 2, of the issuing CA itself: of all its certificates, or of
+ * those of one distribution point. A list may have a million entries, so it is never more than its octets: entries are
+ * encoded page by page, and what they mean is kept as a digest, by which checkCrl finds it again in what was signed.
  */
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { createHash } from 'node:crypto';
 import type { CaCertificate } from './ca-chain.ts';
 import { signatureAlgorithmIdentifier } from './compose-certificate.ts';
-import { encode, encodeTime, tags } from './der.ts';
+import { encode, encodeGeneralizedTime, encodeHead, encodeTime, tags } from './der.ts';
 import { encodeExtension } from './extensions/extension.ts';
+import { issuingDistributionPoint } from './extensions/issuing-distribution-point.ts';
 import { authorityKeyIdentifier } from './extensions/key-identifiers.ts';
-import type { RevocationReason } from './issuance-ledger.ts';
+import { type RevocationReason, revocationReasons } from './issuance-ledger.ts';
 import { oid } from './object-identifiers.ts';
 import type { CaSignatureAlgorithm } from './signer.ts';
 
@@ -21,21 +23,26 @@ export interface RevokedCertificate {
   readonly invalidityDate?: Date;
 }
 
-/** Everything a CRL will say. */
+/** Everything a CRL will say besides its entries. */
 export interface CrlStatement {
   /** cRLNumber (RFC 5280 section 5.2.3): 1 or more. */
   readonly number: number;
   /** Whole seconds. */
   readonly thisUpdate: Date;
   readonly nextUpdate: Date;
-  /** In ascending order of their serial numbers, each once. */
-  readonly revoked: readonly RevokedCertificate[];
+  /** The addresses that the certificates in its scope name; absent where its scope is the issuer's every certificate. */
+  readonly distributionPoint?: readonly string[];
+}
+
+/** What entries mean: enough to recognise them by. */
+export interface EntriesMeaning {
+  readonly count: number;
+  /** Hexadecimal. */
+  readonly digest: string;
 }
 
 const enumerated = 0x0a;
 export const version2 = encode(tags.integer, Uint8Array.of(1));
-/** As many as take less than a millisecond. */
-export const entriesAtOnce = 200;
 
 /** CRLReason (RFC 5280 section 5.3.1). */
 export const reasonCodes: Readonly<Record<RevocationReason, number>> = {
@@ -48,67 +55,121 @@ export const reasonCodes: Readonly<Record<RevocationReason, number>> = {
   privilegeWithdrawn: 9,
 };
 
-/**
- * @returns TBSCertList, DER
- * @throws RangeError beyond 16 MiB, some 300,000 entries
- */
-export async function composeCrl(
-  { number, thisUpdate, nextUpdate, revoked }: CrlStatement,
+/** What an entry says of its reason, DER. unspecified is said by saying nothing (RFC 5280 section 5.3.1). */
+export const reasonExtensions = Object.fromEntries(
+  revocationReasons.map((reason) => [
+    reason,
+    reasonCodes[reason] === 0
+      ? new Uint8Array()
+      : encodeExtension(oid.reasonCode, encode(enumerated, Uint8Array.of(reasonCodes[reason]))),
+  ]),
+) as Record<RevocationReason, Uint8Array>;
+
+/** Takes the meaning of entries one after another, from records or from DER. */
+export class EntriesDigest {
+  readonly #hash = createHash('sha256');
+  #lines = '';
+  #count = 0;
+
+  /** @param reason CRLReason code */
+  add(serialNumber: string, revokedAt: Date, reason: number, invalidityDate?: Date): void {
+    this.#lines += `${serialNumber} ${secondOf(revokedAt)} ${reason} ${invalidityDate ? secondOf(invalidityDate) : ''}\n`;
+    if (++this.#count % 256 === 0) this.#flush();
+  }
+
+  /** Nothing can be added afterwards. */
+  meaning(): EntriesMeaning {
+    this.#flush();
+    return { count: this.#count, digest: this.#hash.digest('hex') };
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#lines);
+    this.#lines = '';
+  }
+}
+
+const secondOf = (time: Date) => Math.floor(time.getTime() / 1000);
+
+/** The entries of a CRL as it grows. */
+export class CrlEntries {
+  readonly #pages: Uint8Array[] = [];
+  readonly #digest = new EntriesDigest();
+  #length = 0;
+
+  /** @param page in ascending order of serial numbers, after all that were added before */
+  add(page: readonly RevokedCertificate[]): void {
+    if (page.length === 0) return;
+    const octets = Buffer.concat(page.map(encodeEntry));
+    this.#pages.push(octets);
+    this.#length += octets.length;
+    for (const { serialNumber, revokedAt, reason, invalidityDate } of page)
+      this.#digest.add(serialNumber, revokedAt, reasonCodes[reason], invalidityDate);
+  }
+
+  /** DER, in pieces. An empty list is left out (RFC 5280 section 5.1.2.6). */
+  encoded(): Uint8Array[] {
+    return this.#length > 0 ? [encodeHead(tags.sequence, this.#length), ...this.#pages] : [];
+  }
+
+  /** Nothing can be added afterwards. */
+  meaning(): EntriesMeaning {
+    return this.#digest.meaning();
+  }
+}
+
+/** @returns TBSCertList, DER, in pieces */
+export function composeCrl(
+  { number, thisUpdate, nextUpdate, distributionPoint }: CrlStatement,
+  entries: Pick<CrlEntries, 'encoded'>,
   issuer: Pick<CaCertificate, 'subject' | 'keyIdentifier'>,
   algorithm: CaSignatureAlgorithm,
-): Promise<Uint8Array> {
-  const entries: Uint8Array[] = [];
-  for (const certificate of revoked) {
-    if (entries.push(encodeEntry(certificate)) % entriesAtOnce === 0) await nextTurn();
-  }
-  return encode(
+): Uint8Array[] {
+  const extensions = encode(
     tags.sequence,
+    authorityKeyIdentifier(issuer.keyIdentifier),
+    encodeExtension(oid.cRLNumber, encodeNumber(number)),
+    ...(distributionPoint ? [issuingDistributionPoint(distributionPoint)] : []),
+  );
+  return inSequence(
     version2,
     signatureAlgorithmIdentifier(algorithm),
     issuer.subject,
     encodeTime(thisUpdate),
     encodeTime(nextUpdate),
-    // An empty list is left out (RFC 5280 section 5.1.2.6).
-    ...(entries.length > 0 ? [encode(tags.sequence, Buffer.concat(entries))] : []),
-    encode(
-      0xa0,
-      encode(
-        tags.sequence,
-        authorityKeyIdentifier(issuer.keyIdentifier),
-        encodeExtension(oid.cRLNumber, encodeNumber(number)),
-      ),
-    ),
+    ...entries.encoded(),
+    encode(0xa0, extensions),
   );
 }
 
-/** unspecified is said by saying nothing (RFC 5280 section 5.3.1). */
-function encodeEntry(certificate: RevokedCertificate): Uint8Array {
-  const extensions = entryExtensions(certificate);
+/** A SEQUENCE of any size around its content, in pieces. */
+export function inSequence(...pieces: readonly Uint8Array[]): Uint8Array[] {
+  return [encodeHead(tags.sequence, lengthOf(pieces)), ...pieces];
+}
+
+export function lengthOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+function encodeEntry({
+  serialNumber,
+  revokedAt,
+  reason,
+  invalidityDate,
+}: RevokedCertificate): Uint8Array {
+  const said = reasonExtensions[reason];
+  const extensions = invalidityDate
+    ? Buffer.concat([
+        said,
+        encodeExtension(oid.invalidityDate, encodeGeneralizedTime(invalidityDate)),
+      ])
+    : said;
   return encode(
     tags.sequence,
-    encode(tags.integer, Buffer.from(certificate.serialNumber, 'hex')),
-    encodeTime(certificate.revokedAt),
-    ...(extensions.length > 0 ? [encode(tags.sequence, ...extensions)] : []),
+    encode(tags.integer, Buffer.from(serialNumber, 'hex')),
+    encodeTime(revokedAt),
+    ...(extensions.length > 0 ? [encode(tags.sequence, extensions)] : []),
   );
-}
-
-/** crlEntryExtensions (RFC 5280 section 5.3): what there is to say besides serial number and time. */
-function entryExtensions({ reason, invalidityDate }: RevokedCertificate): Uint8Array[] {
-  const code = reasonCodes[reason];
-  return [
-    ...(code === 0
-      ? []
-      : [encodeExtension(oid.reasonCode, encode(enumerated, Uint8Array.of(code)))]),
-    ...(invalidityDate
-      ? [encodeExtension(oid.invalidityDate, encodeGeneralizedTime(invalidityDate))]
-      : []),
-  ];
-}
-
-/** invalidityDate has no other form (RFC 5280 section 5.3.2). */
-function encodeGeneralizedTime(time: Date): Uint8Array {
-  const digits = time.toISOString().slice(0, 19).replaceAll(/[-:T]/g, '');
-  return encode(tags.generalizedTime, Buffer.from(`${digits}Z`));
 }
 
 function encodeNumber(number: number): Uint8Array {

@@ -3,7 +3,7 @@
  * ends with it.
  */
 
-import type { CaCertificate } from '../ca/ca-chain.ts';
+import { type CaCertificate, endOfChain } from '../ca/ca-chain.ts';
 import { CertificateAuthority } from '../ca/certificate-authority.ts';
 import {
   type CertificationAuthority,
@@ -11,7 +11,9 @@ import {
   type IssuingKey,
   issuingKeysOf,
 } from '../ca/certification-authority.ts';
+import type { CrlMaker } from '../ca/crl-maker.ts';
 import { CrlPublisher, type CrlPublisherParts } from '../ca/crl-publisher.ts';
+import type { CrlRecord } from '../ca/crl-store.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import { OcspResponder } from '../ca/ocsp-responder.ts';
 import { SignerUnavailable } from '../ca/signer.ts';
@@ -25,7 +27,7 @@ export interface IssuerSettings {
   readonly serialPrefix: number;
   /** Where relying parties reach the status listener. */
   readonly status: { readonly url: string } | undefined;
-  readonly crl: Pick<CrlPublisherParts, 'validitySeconds'>;
+  readonly crl: Pick<CrlPublisherParts, 'validitySeconds' | 'overlapSeconds' | 'partitions'>;
   readonly ocsp: { readonly validitySeconds: number };
 }
 
@@ -33,8 +35,11 @@ export interface IssuerParts extends IssuerSettings {
   readonly keys: KeyConnections;
   readonly ledger: IssuanceLedger;
   readonly crls: CrlPublisherParts['store'];
+  readonly crlMaker: CrlMaker;
   /** Told why no new CRL could be made. */
   report(error: unknown): void;
+  /** Told of a CRL that serves on though it does not know everything. */
+  behind?(crl: CrlRecord): void;
 }
 
 /** What answers for the certificates of one key. */
@@ -89,6 +94,19 @@ export class IssuersInUse implements Issuers<EstIssuer> {
     return this.#status.get(id);
   }
 
+  /** Of every key that can still sign for certificates that are valid. */
+  get publishers(): CrlPublisher[] {
+    const now = new Date();
+    return this.certificates
+      .filter(({ notAfter }) => notAfter > now)
+      .flatMap(({ id }) => this.#status.get(id)?.crls ?? []);
+  }
+
+  /** Makes all scopes of CRLs known; to be called before anything is issued. */
+  async openCrls(): Promise<void> {
+    for (const publisher of this.publishers) await publisher.open();
+  }
+
   /** Every certificate of the CA that somebody may look for. */
   get announced(): CaCertificate[] {
     const { ca, certificates } = this.#now;
@@ -110,12 +128,10 @@ export class IssuersInUse implements Issuers<EstIssuer> {
   }
 
   #statusOf(key: IssuingKey): KeyStatus {
-    const { keys, crls: store, crl, ocsp, ledger, report, status } = this.#parts;
+    const { keys, ocsp, ledger, status } = this.#parts;
     const { issuing } = key.chain;
     // The newest CRL is kept there.
-    const crls =
-      this.#status.get(issuing.id)?.crls ??
-      new CrlPublisher({ issuer: issuing, signer: keys.signer(key), store, ...crl, report });
+    const crls = this.#status.get(issuing.id)?.crls ?? this.#publisherOf(key);
     const { ocsp: delegated } = key.delegated;
     if (!delegated || !status) return { crls };
     const { certificate } = delegated;
@@ -126,9 +142,25 @@ export class IssuersInUse implements Issuers<EstIssuer> {
     };
   }
 
+  #publisherOf(key: IssuingKey): CrlPublisher {
+    const { keys, crls: store, crlMaker: maker, crl, status, report, behind } = this.#parts;
+    const { issuing } = key.chain;
+    const url = statusUrlsOf(status, issuing.id, { ocsp: false })?.crl;
+    return new CrlPublisher({
+      issuer: issuing,
+      signer: keys.signer(key),
+      store,
+      maker,
+      ...crl,
+      ...(url === undefined ? {} : { url }),
+      report,
+      ...(behind ? { behind } : {}),
+    });
+  }
+
   #issuer({ name, active, announced }: Issuer): [string, EstIssuer][] {
     if (!active) return [];
-    const { keys, ledger, serialPrefix, status } = this.#parts;
+    const { keys, ledger, serialPrefix, status, crl } = this.#parts;
     const { issuing } = active.chain;
     const { cmc, ocsp } = active.delegated;
     const statusUrls = statusUrlsOf(status, issuing.id, { ocsp: ocsp !== undefined });
@@ -137,7 +169,9 @@ export class IssuersInUse implements Issuers<EstIssuer> {
       signer: keys.signer(active),
       ledger,
       serialPrefix,
+      ends: endOfChain(active.chain),
       ...(statusUrls ? { statusUrls } : {}),
+      ...(crl.partitions === undefined ? {} : { crlPartitions: crl.partitions }),
     });
     const { crls } = this.#status.get(issuing.id) ?? this.#statusOf(active);
     const cmcSigner = cmc && { signer: keys.signer(cmc), certificate: cmc.certificate.der };

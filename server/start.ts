@@ -4,9 +4,11 @@
 
 import type { AddressInfo, Server } from 'node:net';
 import type { Logger } from 'pino';
-import { deviceProfile, registrationAuthorityProfile } from '../ca/certificate-profile.ts';
 import { readCertificationAuthority } from '../ca/certification-authority.ts';
 import { ClientCertificateValidator } from '../ca/client-certificate.ts';
+import { CrlSchedule } from '../ca/crl-schedule.ts';
+import type { CrlRecord } from '../ca/crl-store.ts';
+import type { ActiveProfiles } from '../enrollment/active-profiles.ts';
 import { CertificateAuthenticator } from '../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../enrollment/by-digest.ts';
 import { OneTimePasswordAuthenticator } from '../enrollment/by-one-time-password.ts';
@@ -19,6 +21,7 @@ import type { Stores } from '../storage/stores.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import { type Config, type ListenAddress, readSecret } from './config.ts';
 import { defaultToken } from './config-schema.ts';
+import { CrlFiles } from './crl-files.ts';
 import { AnswersInMemory } from './delivered-answers.ts';
 import { estApp } from './est/app.ts';
 import { PendTokens } from './est/cmc/pend-token.ts';
@@ -29,6 +32,7 @@ import { gracefulClose } from './graceful-close.ts';
 import { IssuersInUse } from './issuers.ts';
 import { KeyConnections, type SignerSockets } from './key-connections.ts';
 import { createListener, createStatusListener } from './listener.ts';
+import { readActiveProfiles } from './read-profiles.ts';
 import { statusApp } from './status/app.ts';
 import { readTlsIdentity } from './tls-identity.ts';
 
@@ -68,7 +72,13 @@ export async function startEstWorker(
   try {
     const ca = readCertificationAuthority(await stores.caState.load());
     const issuers = new IssuersInUse(ca, issuerParts({ config, keys, stores, logger }));
-    const parts = composeEst({ config, issuers, keys, stores, answers, pepper, logger });
+    await issuers.openCrls();
+    const profiles = await readActiveProfiles(stores.profiles, config, (error) =>
+      logger.error({ err: error }, 'the profiles could not be read again; the last ones serve on'),
+    );
+    profiles.follow();
+    opened.push(async () => profiles.close());
+    const parts = composeEst({ config, issuers, profiles, keys, stores, answers, pepper, logger });
     const { limits } = config.est;
     const identity = readTlsIdentity(config.directory, ca);
     const server = createListener({ ...identity, limits }, estApp(parts, logger), logger);
@@ -76,11 +86,14 @@ export async function startEstWorker(
     opened.push(est.close);
     const status = await listenForStatus(config, issuers, logger);
     if (status) opened.push(status.close);
+    const schedule = scheduleCrls(config, issuers, logger);
+    opened.push(async () => schedule.stop());
     const follow = async (now: SignerSockets) => {
       const next = readCertificationAuthority(await stores.caState.load());
       const { certificateChain: cert, privateKey: key } = readTlsIdentity(config.directory, next);
       keys.follow(now);
       issuers.follow(next);
+      await issuers.openCrls();
       server.setSecureContext({ cert, key });
     };
     return {
@@ -98,6 +111,7 @@ export async function startEstWorker(
 interface Parts {
   readonly config: Config;
   readonly issuers: IssuersInUse;
+  readonly profiles: ActiveProfiles;
   readonly keys: KeyConnections;
   readonly stores: Stores;
   readonly answers: DeliveredAnswers;
@@ -120,20 +134,40 @@ function issuerParts({
     keys,
     ledger: stores.ledger,
     crls: stores.crls,
+    crlMaker: stores.crlMaker,
     report: (error: unknown) =>
       logger.error({ err: error }, 'no new CRL could be made; the last one serves on'),
+    behind: ({ issuer, partition, number, der }: CrlRecord) =>
+      logger.info(
+        { issuer, partition, crl: number, octets: der.length },
+        'a large CRL serves on until the next one is made, which knows of later revocations',
+      ),
   };
 }
 
-function composeEst({ config, issuers, keys, stores, answers, pepper }: Parts): EstParts {
+/** Every worker keeps the schedule; the database decides who makes a CRL. */
+function scheduleCrls(
+  { crl: { directory } }: Config,
+  issuers: IssuersInUse,
+  logger: Logger,
+): CrlSchedule {
+  const files = directory === undefined ? undefined : new CrlFiles(directory);
+  const schedule = new CrlSchedule({
+    publishers: () => issuers.publishers,
+    ...(files ? { follow: (publisher, state) => files.follow(publisher, state) } : {}),
+    report: (error) =>
+      logger.error({ err: error }, 'a CRL could not be published; it is tried again'),
+  });
+  schedule.start();
+  return schedule;
+}
+
+function composeEst({ config, issuers, profiles, keys, stores, answers, pepper }: Parts): EstParts {
   const { ledger, devices, tenants, oneTimePasswords, approvals, deviceKeys } = stores;
   const validator = new ClientCertificateValidator(issuers);
   return {
     issuers,
-    profiles: {
-      device: deviceProfile(config.profiles.device, config.endpointArc),
-      'registration-authority': registrationAuthorityProfile(config.profiles.device),
-    },
+    profiles,
     ledger,
     devices,
     tenants,

@@ -11,7 +11,7 @@ import type { ProfileDirectory } from '../enrollment/profile-directory.ts';
 import type { TenantDirectory } from '../enrollment/tenant-directory.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
-import { refuseMovedAway } from './moved-away.ts';
+import { refuseMovedAway } from './move-mark.ts';
 import { SqlApprovals } from './sql-approvals.ts';
 import { SqlCaState } from './sql-ca-state.ts';
 import { SqlCrlStore } from './sql-crl-store.ts';

@@ -3,6 +3,7 @@
 import { checkClock } from './clock.ts';
 import { checkCrlAge } from './crl.ts';
 import { checkDatabase } from './database.ts';
+import { checkEndpointArc } from './endpoint-arc.ts';
 import { checkExpiry } from './expiry.ts';
 import { checkFileModes } from './file-modes.ts';
 import type { Check, Examined, Finding } from './finding.ts';
@@ -18,6 +19,7 @@ export const checks = {
   keys: checkKeys,
   intents: checkIntents,
   groups: checkGroups,
+  'endpoint arc': checkEndpointArc,
   files: checkFileModes,
 } as const satisfies Readonly<Record<string, Check>>;
 

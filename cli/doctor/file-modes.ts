@@ -40,7 +40,8 @@ function rulesFor({ config }: Examined): Rule[] {
     'file' in secret ? [secret.file] : [],
   );
   const database = ['', '-wal', '-shm'].map((suffix) => `${storage.sqlite}${suffix}`);
-  const secrets = [...named, pin, securityOfficerPin, paths.pepper, serverKey];
+  const officers = [securityOfficerPin, paths.rootSecurityOfficerPin];
+  const secrets = [...named, pin, ...officers, paths.pepper, serverKey];
   const mixed = [paths.softHsm, ...database].filter((path) => !isClosed(dirname(path)));
   const trusted = [directory, join(directory, configFile), paths.root, paths.issuing];
   return [

@@ -7,15 +7,18 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import type { EndpointCarrier } from '../../ca/certificate-profile.ts';
 import { clockTolerance } from '../../ca/clock-guard.ts';
+import { defaultEndpointArc } from '../../ca/extensions/upstream-endpoints.ts';
 import type { IssuanceRecord } from '../../ca/issuance-ledger.ts';
 import { defaultSettings, type GroupSettings } from '../../enrollment/group-settings.ts';
 import type { Config } from '../../server/config.ts';
 import { dataPaths } from '../../server/data-directory.ts';
 import { examine } from './checks.ts';
 import { clockFinding } from './clock.ts';
-import { crlFinding } from './crl.ts';
+import { crlsFinding } from './crl.ts';
 import { databaseFindings } from './database.ts';
+import { endpointArcFinding } from './endpoint-arc.ts';
 import { expiryFinding } from './expiry.ts';
 import { checkFileModes } from './file-modes.ts';
 import { type Finding, findingExitCodes, worstOf } from './finding.ts';
@@ -69,22 +72,41 @@ test('certificates', () => {
   assert.equal(at(later(99 * day), later(1)), 'critical');
 });
 
+test('endpoint arc', () => {
+  const at = (arc: string, carrier: EndpointCarrier = 'extension') => {
+    const finding = endpointArcFinding(arc, carrier);
+    return [severityOf(finding), /^(Go( and GnuTLS)?)? ?/.exec(finding.message)?.[1]];
+  };
+  assert.deepEqual(at('1.3.6.1.4.1.32473.1'), ['ok', undefined]);
+  assert.deepEqual(at('2.25.2147483647'), ['ok', undefined]);
+  assert.deepEqual(at('2.25.2147483648'), ['info', 'Go']);
+  assert.deepEqual(at('2.25.18446744073709551615'), ['info', 'Go']);
+  assert.deepEqual(at('2.25.18446744073709551616'), ['info', 'Go and GnuTLS']);
+  assert.deepEqual(at(defaultEndpointArc, 'extension-and-sia'), ['info', 'Go and GnuTLS']);
+  for (const carrier of ['sia', 'none'] as const)
+    assert.deepEqual(at(defaultEndpointArc, carrier), ['ok', undefined]);
+});
+
 test('CRL', () => {
-  const newest = (nextUpdate: Date, revocations: number) => ({
-    issuer: 'i',
-    number: 3,
-    thisUpdate: later(-9),
-    nextUpdate,
-    revocations,
-    der: Uint8Array.of(),
+  const whole = { issuer: 'i', partition: 0, newest: 3, revocations: 5 };
+  const edition = (nextUpdate: Date, revocations: number) => ({
+    edition: { number: 3, thisUpdate: later(-9), nextUpdate, revocations, size: 100 },
   });
-  const at = (crl: Parameters<typeof crlFinding>[0], revocations: number) =>
-    severityOf(crlFinding(crl, { newest: crl?.number ?? 0, revocations }, now));
-  assert.equal(at(undefined, 0), 'ok');
-  assert.equal(at(undefined, 1), 'warn');
-  assert.equal(at(newest(later(1), 2), 2), 'ok');
-  assert.equal(at(newest(later(1), 1), 2), 'info');
-  assert.equal(at(newest(now, 2), 2), 'warn');
+  const good = { ...whole, ...edition(later(1), 5) };
+  const behind = { ...whole, ...edition(later(1), 3) };
+  const ended = { ...whole, partition: 7, ...edition(now, 5) };
+  const at = (...states: Parameters<typeof crlsFinding>[0]) => {
+    const finding = crlsFinding(states, now);
+    return [severityOf(finding), /\((\d+ of \d+) CRLs\)$/.exec(finding.message)?.[1]];
+  };
+  assert.deepEqual(at({ ...whole, newest: 0, revocations: 0 }), ['ok', undefined]);
+  assert.deepEqual(at({ ...whole, newest: 0, revocations: 1 }), ['warn', undefined]);
+  assert.deepEqual(at(good), ['ok', undefined]);
+  assert.deepEqual(at(behind), ['info', undefined]);
+  assert.deepEqual(at(ended), ['warn', undefined]);
+  assert.deepEqual(at(good, good), ['ok', '2 of 2']);
+  assert.deepEqual(at(good, ended, behind, ended), ['warn', '2 of 4']);
+  assert.match(crlsFinding([good, ended], now).message, /^CRL 3 of partition 7 ended/);
 });
 
 test('database', () => {

@@ -1,11 +1,10 @@
 import type { Request, Response } from 'express';
 import type { CaCertificate } from '../../ca/ca-chain.ts';
-import type { Profile } from '../../ca/certificate-profile.ts';
 import type { CrlPublisher } from '../../ca/crl-publisher.ts';
 import type { IssuanceLedger } from '../../ca/issuance-ledger.ts';
+import type { ActiveProfiles } from '../../enrollment/active-profiles.ts';
 import type { EnrollmentParts } from '../../enrollment/admit.ts';
 import type { DeliveredAnswers } from '../../enrollment/delivered-answers.ts';
-import type { DeviceRole } from '../../enrollment/device.ts';
 import type { DeviceKeySecrets, DeviceKeys } from '../../enrollment/device-keys.ts';
 import type { DeviceRegistry } from '../../enrollment/device-registry.ts';
 import type { Group } from '../../enrollment/group.ts';
@@ -22,7 +21,8 @@ import type { PopChallenges } from './cmc/pop-challenge.ts';
 /** What the operations of EST work with. */
 export interface EstParts extends EnrollmentParts {
   readonly issuers: Issuers<EstIssuer>;
-  readonly profiles: Readonly<Record<DeviceRole, Profile>>;
+  /** What the certificates of a device say. */
+  readonly profiles: Pick<ActiveProfiles, 'of'>;
   readonly ledger: IssuanceLedger;
   readonly devices: DeviceRegistry;
   readonly tenants: TenantDirectory;

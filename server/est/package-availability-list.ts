@@ -4,6 +4,7 @@
 
 import type { Request } from 'express';
 import type { Certificate } from '../../ca/certificate.ts';
+import { largeCrl } from '../../ca/crl-publisher.ts';
 import { Unavailable } from '../../ca/unavailable.ts';
 import { requireCredentials } from '../../enrollment/authentication-policy.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
@@ -102,7 +103,9 @@ async function entriesFor(caller: Caller, exchange: EstExchange): Promise<PalEnt
 /** While no CRL can be had the rest of the list is still true. */
 async function crlSize({ crls }: EstIssuer): Promise<number | undefined> {
   try {
-    return crlMessageOf(await crls.current()).der.length;
+    const crl = await crls.current();
+    // A large one is not to be had at /crls.
+    return crl.der.length > largeCrl ? undefined : crlMessageOf(crl).der.length;
   } catch (error) {
     if (error instanceof Unavailable) return undefined;
     throw error;

@@ -12,7 +12,6 @@ import type { Express } from 'express';
 import { pino } from 'pino';
 import request from 'supertest';
 import { CertificateAuthority } from '../../ca/certificate-authority.ts';
-import { deviceProfile, registrationAuthorityProfile } from '../../ca/certificate-profile.ts';
 import { ClientCertificateValidator } from '../../ca/client-certificate.ts';
 import { CrlPublisher } from '../../ca/crl-publisher.ts';
 import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
@@ -26,6 +25,7 @@ import { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { certificateOf, makeKey } from '../../test/support/est-client.ts';
 import { oneIssuer } from '../../test/support/one-issuer.ts';
+import { profilesOver } from '../../test/support/profiles.ts';
 import { makeSoftwareCa, type SoftwareCa } from '../../test/support/software-ca.ts';
 import { AnswersInMemory } from '../delivered-answers.ts';
 import { estApp } from './app.ts';
@@ -57,7 +57,6 @@ before(async () => {
   await stores.tenants.add({ id: 'other', endpoints: [], label: 'other' }, 'test', now);
   await stores.devices.add({ id: 'device-1', tenant: 'acme', names: [] }, 'test', now);
   const { ledger, devices, tenants, oneTimePasswords, approvals } = stores;
-  const profile = { validity: '1d', endpoints: 'none' } as const;
   const authority = new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix: 1 });
   const crls = new CrlPublisher({
     issuer: issuing,
@@ -69,10 +68,7 @@ before(async () => {
   app = estApp(
     {
       issuers: oneIssuer(authority, { announced: [root, issuing], crls }),
-      profiles: {
-        device: deviceProfile(profile),
-        'registration-authority': registrationAuthorityProfile(profile),
-      },
+      profiles: await profilesOver(stores, { validity: '1d', endpoints: 'none' }),
       ledger,
       devices,
       tenants,

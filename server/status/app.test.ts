@@ -42,6 +42,12 @@ const crl: CrlRecord = {
   der: Buffer.from('30020500', 'hex'),
 };
 
+/** Of one partition besides the whole CRL. */
+const publishing = (whole: CrlRecord) => ({
+  current: async (partition = 0) => ({ ...whole, partition }),
+  has: async (partition: number) => partition === 12,
+});
+
 let parts: StatusParts;
 let app: Express;
 let signer: SoftwareSigner;
@@ -63,7 +69,7 @@ beforeEach(async () => {
   const { serialNumber } = await authority.issue(makePlan());
   good = ocspRequest([certificateId(issuing, serialNumber)]);
   parts = {
-    crls: (id) => (id === issuing.id ? { current: async () => crl } : undefined),
+    crls: (id) => (id === issuing.id ? publishing(crl) : undefined),
     certificate: (id) => [root, issuing].find((each) => each.id === id),
     responders: [
       new OcspResponder({ issuer: issuing, signer, certificate, ledger, validitySeconds: 1800 }),
@@ -128,10 +134,24 @@ describe('CRL and certificates', () => {
       assert.equal(other.status, 200);
     });
 
+  test('a partition of the CRL has an address and a tag of its own', async () => {
+    const at = (partition: string) => `/crl/${issuing.id}/${partition}.crl`;
+    const { status, headers, body } = await get(at('12'));
+    assert.equal(status, 200);
+    assert.equal(headers['content-type'], 'application/pkix-crl');
+    assert.deepEqual(body, Buffer.from(crl.der));
+    assert.equal(log[0]?.partition, 12);
+    const whole = await get(`/crl/${issuing.id}.crl`);
+    assert.notEqual(whole.headers.etag, headers.etag);
+    for (const none of ['13', '0', '012', '99999', 'x'])
+      assert.equal((await get(at(none))).status, 404, none);
+    assert.equal((await get('/crl/00ff/12.crl')).status, 404);
+  });
+
   test('no cache keeps a CRL beyond its end, and each CRL has a tag of its own', async () => {
     const { headers } = await get(crlPath);
     const nearEnd = { ...crl, number: 8, nextUpdate: new Date(Date.now() + 90_000) };
-    app = statusApp({ ...parts, crls: () => ({ current: async () => nearEnd }) });
+    app = statusApp({ ...parts, crls: () => publishing(nearEnd) });
     const next = await get(crlPath);
     assert.ok(maxAgeIn(next.headers) <= 90 && maxAgeIn(next.headers) > 60);
     assert.notEqual(next.headers.etag, headers.etag);
@@ -236,7 +256,7 @@ test('another path or method is refused in a sentence, under a request id', asyn
 
 test('a CRL that cannot be had is a fault, which is not explained', async () => {
   const current = () => Promise.reject(new Error('secret of the storage'));
-  app = statusApp({ ...parts, crls: () => ({ current }) });
+  app = statusApp({ ...parts, crls: () => ({ current, has: async () => false }) });
   const answer = await request(app).get(crlPath);
   assert.equal(answer.status, 500);
   assert.doesNotMatch(answer.text, /secret/);

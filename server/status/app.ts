@@ -50,6 +50,17 @@ function operationAt(path: string, parts: StatusParts): Operation | undefined {
     return parts.responders.length > 0
       ? { methods: [...fetched, 'POST'], does: answerOcsp }
       : undefined;
+  const [, issuer = '', partition] =
+    /^\/crl\/([0-9a-f]{2,128})\/([1-9]\d{0,3})\.crl$/.exec(path) ?? [];
+  if (partition !== undefined) {
+    const crls = parts.crls(issuer);
+    return (
+      crls && {
+        methods: fetched,
+        does: (exchange) => distributeCrl(exchange, crls, Number(partition)),
+      }
+    );
+  }
   const [, directory, id = ''] = /^\/(crl|ca)\/([0-9a-f]{2,128})\.(?:crl|cer)$/.exec(path) ?? [];
   if (directory === 'crl' && path === statusPaths.crl(id)) {
     const crls = parts.crls(id);

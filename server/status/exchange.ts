@@ -7,7 +7,7 @@ import type { OcspResponder } from '../../ca/ocsp-responder.ts';
 /** What the status listener answers from; it changes with the CA. */
 export interface StatusSources {
   /** The CRLs of a key, by the `CaCertificate.id` of its issuer. */
-  crls(id: string): Pick<CrlPublisher, 'current'> | undefined;
+  crls(id: string): Pick<CrlPublisher, 'current' | 'has'> | undefined;
   /** A certificate of the CA, by its `CaCertificate.id`. */
   certificate(id: string): CaCertificate | undefined;
   /** One for each key that has delegated OCSP. */

@@ -1,9 +1,13 @@
 import type { StatusUrls } from '../../ca/compose-certificate.ts';
+import { crlUrlOf, wholeCrl } from '../../ca/crl-partition.ts';
 
 /** What is where on the status listener; each key of a CA has its own CRL (RFC 5280 section 5). */
 export const statusPaths = {
-  /** @param id `CaCertificate.id` of the key that signs it */
-  crl: (id: string) => `/crl/${id}.crl`,
+  /**
+   * @param id `CaCertificate.id` of the key that signs it
+   * @param partition of its certificates; the whole CRL without
+   */
+  crl: (id: string, partition = wholeCrl) => crlUrlOf(`/crl/${id}.crl`, partition),
   /** @param id `CaCertificate.id` */
   certificate: (id: string) => `/ca/${id}.cer`,
   ocsp: '/ocsp',
