@@ -60,7 +60,7 @@ export interface CrlStore {
   /**
    * The first revoked certificates after a serial number, in ascending order, and revoked intents, since they may have been
    * signed; none whose end is over.
-   * @param of.endingAfter left out are those that ended at this time or before
+   * @param of.endingAfter left out are those that ended before this time
    */
   revoked(
     scope: CrlScope,

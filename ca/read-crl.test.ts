@@ -51,9 +51,9 @@ function makeCa(key: readonly string[]): CaCertificate {
   return readCaCertificate(openssl('x509', '-in', 'ca.pem', '-outform', 'DER'));
 }
 
-function makeCrl(which: string, number = '1a2b'): Buffer {
+function makeCrl(which: string, number = '1a2b', how: readonly string[] = []): Buffer {
   file('number', number);
-  openssl('ca', '-gencrl', '-config', 'ca.cnf', '-crlexts', which, '-out', 'crl.pem');
+  openssl('ca', '-gencrl', '-config', 'ca.cnf', '-crlexts', which, ...how, '-out', 'crl.pem');
   openssl('crl', '-in', 'crl.pem', '-outform', 'DER', '-out', 'crl.der');
   return readFileSync(join(scratch, 'crl.der'));
 }
@@ -61,13 +61,18 @@ function makeCrl(which: string, number = '1a2b'): Buffer {
 const kinds = {
   'P-256': ['-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256'],
   RSA: ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:3072'],
+  'RSASSA-PSS': ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:3072'],
+};
+/** Options of the signature, where there are any to choose. */
+const signing: Readonly<Record<string, readonly string[]>> = {
+  'RSASSA-PSS': ['-sigopt', 'rsa_padding_mode:pss', '-sigopt', 'rsa_pss_saltlen:32'],
 };
 
 describe('a CRL', () => {
   for (const [kind, key] of Object.entries(kinds))
     test(`is read with all that it says: ${kind}`, () => {
       const issuer = makeCa(key);
-      const { number, revoked, urls } = readCrl(makeCrl('whole'), [issuer]);
+      const { number, revoked, urls } = readCrl(makeCrl('whole', '1a2b', signing[kind]), [issuer]);
       assert.deepEqual([number, urls], [0x1a2b, []]);
       const revokedAt = new Date('2030-01-31T12:00:00Z');
       const invalidityDate = new Date('2030-01-30T11:00:00Z');

@@ -20,6 +20,7 @@ import { distributionPointUrls } from './extensions/distribution-point-urls.ts';
 import type { RevocationReason } from './issuance-ledger.ts';
 import { octetsKey, oid } from './object-identifiers.ts';
 import { type CaSignatureAlgorithm, signatureHashOf } from './signer.ts';
+import { verificationKey } from './verify-signature.ts';
 
 /** It is no CRL, not one of ours, or one that says more than can be taken over. */
 export class CrlUnreadable extends Error {
@@ -148,10 +149,9 @@ function isSignedBy(
   const named = (Object.keys(signatureHashOf) as CaSignatureAlgorithm[]).find((each) =>
     sameBytes(signatureAlgorithmIdentifier(each), algorithm),
   );
-  if (!named || named === 'RSASSA-PSS-SHA256')
-    throw new CrlUnreadable('The CRL is signed by an algorithm that is not known here.');
+  if (!named) throw new CrlUnreadable('The CRL is signed by an algorithm that is not known here.');
   try {
-    const how = { key, dsaEncoding: 'der' as const };
+    const how = verificationKey(key, named === 'RSASSA-PSS-SHA256');
     return verify(signatureHashOf[named], toBeSigned, how, bits.subarray(1));
   } catch {
     // The algorithm does not go with the key.

@@ -13,19 +13,24 @@ export interface Verification {
   readonly pss?: boolean;
 }
 
-/** Whether a signature is the key's over the data. ECDSA signatures are DER (RFC 3279 section 2.2.3). */
-export async function verifySignature(
-  { hash, key, slow, pss = false }: Verification,
-  data: Uint8Array,
-  signature: Uint8Array,
-): Promise<boolean> {
-  const how = pss
+/** How Node verifies with a key: RSASSA-PSS has a salt as long as its hash. */
+export function verificationKey(key: KeyObject, pss: boolean) {
+  return pss
     ? {
         key,
         padding: constants.RSA_PKCS1_PSS_PADDING,
         saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
       }
     : { key, dsaEncoding: 'der' as const };
+}
+
+/** Whether a signature is the key's over the data. ECDSA signatures are DER (RFC 3279 section 2.2.3). */
+export async function verifySignature(
+  { hash, key, slow, pss = false }: Verification,
+  data: Uint8Array,
+  signature: Uint8Array,
+): Promise<boolean> {
+  const how = verificationKey(key, pss);
   if (!slow) return verify(hash, data, how, signature);
   return new Promise((resolve) => {
     // OpenSSL reports some malformed signatures as errors: they are as bad as wrong ones.

@@ -185,7 +185,7 @@ export class SqlCrlStore implements CrlStore {
       .where('issuer', '=', issuer)
       .where('revoked_at', 'is not', null)
       .where('serial_number', '>', after)
-      .where('not_after', '>', endingAfter.toISOString());
+      .where('not_after', '>=', endingAfter.toISOString());
     if (partition !== wholeCrl)
       // Said as the index says it, which is for these alone.
       query = query.where('crl_partition', '=', partition).where(sql<boolean>`crl_partition > 0`);

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type DelegationName, delegations } from '../../ca/ca-state.ts';
-import { parseDuration } from '../../ca/certificate-profile.ts';
+import { deviceProfile } from '../../ca/certificate-profile.ts';
 import type { CertificationAuthority, Issuer } from '../../ca/certification-authority.ts';
 import type { Config } from '../../server/config.ts';
 import { dataPaths } from '../../server/data-directory.ts';
@@ -32,14 +32,15 @@ export async function checkExpiry({ config, stores, now }: Examined): Promise<Fi
 
 /** Issuers that end before the device certificates would that they issue. */
 function cutShort({ issuers }: CertificationAuthority, config: Config, now: Date): Finding[] {
-  const { validity } = config.profiles.device;
-  const ends = now.getTime() + parseDuration(validity) * 1000;
+  const { validitySeconds } = deviceProfile(config.profiles.device);
+  const ends = now.getTime() + validitySeconds * 1000;
+  const days = Math.floor(validitySeconds / 86_400);
   return issuers.flatMap(({ name, active }) =>
     active && active.chain.issuing.notAfter.getTime() < ends
       ? [
           {
             severity: 'warn' as const,
-            message: `device certificates are to be valid for ${validity}, but end with the issuing certificate of "${name}"`,
+            message: `device certificates are to be valid for ${days} days, but end with the issuing certificate of "${name}"`,
             action: `replace its key: \`bestow ca rollover start --issuer ${name}\``,
           },
         ]

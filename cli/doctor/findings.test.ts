@@ -159,7 +159,7 @@ describe('files', () => {
   const sqlite = join(directory, 'bestow.db');
   const config = {
     directory,
-    hsm: { pin: { file: pin } },
+    tokens: { default: { pin: { file: pin } } },
     pepper: { file: paths.pepper },
     storage: { sqlite },
   } as unknown as Config;

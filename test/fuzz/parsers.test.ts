@@ -172,10 +172,11 @@ readOrRefused(
       ]),
       (der) => readCertificateIdentifier(elementOf(der)),
     ),
-    'CRLs that we signed': parser(nearTo([crl]), (der) => checkCrl(der, statement, meaning, issuing), [
-      CrlMismatch,
-      ...notRead,
-    ]),
+    'CRLs that we signed': parser(
+      nearTo([crl]),
+      (der) => checkCrl(der, statement, meaning, issuing),
+      [CrlMismatch, ...notRead],
+    ),
   },
   0.25,
 );

@@ -99,7 +99,7 @@ class RelyingParty {
       assert.ok(notAfter <= now, `${serialNumber} is revoked and not listed`);
       // Once more after its end, where it was listed for this revocation before (RFC 5280 section 3.3).
       const listedAt = this.#listedAt.get(serialNumber);
-      const before = listedAt && listedAt >= wholeSecond(revokedAt) && listedAt < notAfter;
+      const before = listedAt && listedAt >= wholeSecond(revokedAt) && listedAt <= notAfter;
       assert.ok(!before, `${serialNumber} was last listed before its end`);
     }
   }

@@ -176,7 +176,7 @@ test('a database that is damaged or gone does not hide the rest, and is not made
   const gone = await examine();
   assert.equal(gone.exitCode, 12);
   assert.ok(gone.bad.some(({ check, message }) => check === 'clock' && /ENOENT/.test(message)));
-  assert.ok(gone.findings.some(({ check, severity }) => check === 'keys' && severity === 'ok'));
+  assert.ok(gone.findings.some(({ check, severity }) => check === 'files' && severity === 'ok'));
   assert.throws(() => readFileSync(file), { code: 'ENOENT' });
   renameSync(kept, file);
   assert.equal((await examine()).exitCode, 0);
