@@ -42,8 +42,15 @@ export function readCaCertificate(der: Uint8Array): CaCertificate {
   };
 }
 
+/** When nothing that the issuing CA signs can be verified any more: at the end of the first in the chain to end. */
+export function endOfChain({ issuing, intermediates, root }: CaChain): Date {
+  return new Date(
+    Math.min(...[issuing, ...intermediates, root].map((each) => each.notAfter.getTime())),
+  );
+}
+
 /** More CAs one above the other than this are a mistake. */
-const mostAbove = 8;
+export const mostAbove = 8;
 
 /**
  * Reads the certificates of an issuing CA and of those above it, and checks that each signed the one before.

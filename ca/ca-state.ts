@@ -67,6 +67,8 @@ export interface IssuerState {
   /** The operator's name for it, which groups refer to. */
   readonly name: string;
   readonly token: string;
+  /** Only this tenant's groups may use it; absent where all may. */
+  readonly tenant?: string;
   /** Newest last. */
   readonly keys: readonly IssuingKeyState[];
 }
@@ -114,6 +116,7 @@ export function addIssuer(state: CaState, issuer: IssuerState): CaState {
   checkIssuerName(issuer.name);
   if (state.issuers.some(({ name }) => name === issuer.name))
     throw new CaStateError(`There is an issuer "${issuer.name}" already.`);
+  for (const key of issuer.keys) requireRootSigns(state, key);
   return { ...state, issuers: [...state.issuers, issuer] };
 }
 
@@ -132,14 +135,24 @@ export function changeIssuer(
 
 /** Adds the key that comes after the present one; there is one at a time. @throws CaStateError */
 export function addIssuingKey(state: CaState, name: string, key: IssuingKeyState): CaState {
+  requireRootSigns(state, key);
+  return addKeyToIssuer(state, name, key);
+}
+
+function addKeyToIssuer(state: CaState, name: string, key: IssuingKeyState): CaState {
   return changeIssuer(state, name, (issuer) => {
-    const waiting = issuer.keys.find((each) => each.state === 'requested' || each.state === 'next');
-    if (waiting)
-      throw new CaStateError(
-        `The issuer "${name}" has a key that is ${waiting.state} already (generation ${waiting.generation}).`,
-      );
+    requireNoneWaits(issuer);
     return { ...issuer, keys: [...issuer.keys, key] };
   });
+}
+
+/** @throws CaStateError where an issuer has a key already that comes after the present one */
+export function requireNoneWaits({ name, keys }: IssuerState): void {
+  const waiting = keys.find(({ state }) => state === 'requested' || state === 'next');
+  if (waiting)
+    throw new CaStateError(
+      `The issuer "${name}" has a key that is ${waiting.state} already (generation ${waiting.generation}).`,
+    );
 }
 
 /** Replaces the key of that generation. @throws CaStateError */
@@ -157,21 +170,113 @@ export function changeIssuingKey(
   });
 }
 
-/** The next key issues from now on, and the one before no more. @throws CaStateError */
-export function activateIssuer(state: CaState, name: string): CaState {
-  return changeIssuer(state, name, (issuer) => {
-    if (!issuer.keys.some((key) => key.state === 'next'))
-      throw new CaStateError(`The issuer "${name}" has no next key that could be activated.`);
-    return { ...issuer, keys: issuer.keys.map(succeeded) };
+/** Once its successor is certified, a root signs no more (RFC 8649 section 5). */
+function requireRootSigns({ root }: CaState, key: IssuingKeyState): void {
+  if (!root || !keyThatIs(root, 'next')) return;
+  if (anchorOf(key) === keyThatIs(root, 'active')?.certificate)
+    throw new CaStateError(
+      'The root has a next key and signs no more with the present one: activate it first with `bestow ca rollover activate --root`.',
+    );
+}
+
+/** The certificate of the root above a key, while it is certified. */
+function anchorOf({ above }: IssuingKeyState): Base64 | undefined {
+  return above.at(-1);
+}
+
+/** The issuers that a root of that certificate is above now. */
+export function issuersUnder({ issuers }: CaState, root: RootKeyState): IssuerState[] {
+  return issuers.filter((issuer) => {
+    const active = keyThatIs(issuer, 'active');
+    return active && anchorOf(active) === root.certificate;
   });
 }
 
-/** The same for the root. @throws CaStateError */
+/** @throws CaStateError where there is no root whose key could be replaced now */
+export function requireRollableRoot({
+  root,
+}: CaState): RootState & { readonly active: RootKeyState } {
+  const active = root && keyThatIs(root, 'active');
+  if (!root || !active)
+    throw new CaStateError(
+      'The root is not one of this CA: its owner replaces its key, and the issuing CAs follow with `bestow ca request`.',
+    );
+  if (keyThatIs(root, 'next')) throw new CaStateError('The root has a next key already.');
+  // RFC 4210 section 4.4, note 2: links lead from one key to the next, and no further.
+  if (keyThatIs(root, 'retired'))
+    throw new CaStateError(
+      'The key that the root had before is still announced: end that rollover first with `bestow ca rollover finish --root`.',
+    );
+  return { ...root, active };
+}
+
+/** The root that certifies the keys of an issuer. @throws CaStateError where that is not one of this CA */
+export function requireRootOf(state: CaState, name: string): RootState & { active: RootKeyState } {
+  const { root } = state;
+  const active = root && keyThatIs(root, 'active');
+  const issuing = keyThatIs(issuerIn(state, name), 'active');
+  if (
+    !root ||
+    !active ||
+    (issuing && !root.keys.some((key) => key.certificate === anchorOf(issuing)))
+  )
+    throw new CaStateError(
+      `The issuer "${name}" is certified by another CA: ask it for the next certificate with \`bestow ca request\`.`,
+    );
+  return { ...root, active };
+}
+
+/** What a root is succeeded by. */
+export interface NextRoot {
+  readonly key: RootKeyState;
+  /** The next key of every issuer under it, by the issuer's name. */
+  readonly issuing: ReadonlyMap<string, IssuingKeyState>;
+  /** For the root after it. */
+  readonly prepared?: StoredKey;
+}
+
+/** Announces the next root, and the keys under it that will issue. @throws CaStateError */
+export function addRoot(state: CaState, { key, issuing, prepared }: NextRoot): CaState {
+  const { active, prepared: committed, ...root } = requireRollableRoot(state);
+  if (committed && committed.publicKey !== key.publicKey)
+    throw new CaStateError('The present root names another key as its successor (RFC 8649).');
+  const keys = [...root.keys, key];
+  const begun: CaState = { ...state, root: { ...root, keys, ...(prepared ? { prepared } : {}) } };
+  return issuersUnder(state, active).reduce((now, { name }) => {
+    const next = issuing.get(name);
+    if (!next)
+      throw new CaStateError(`The issuer "${name}" was added meanwhile; nothing was changed.`);
+    return addKeyToIssuer(now, name, next);
+  }, begun);
+}
+
+/** The next key issues from now on, and the one before no more. @throws CaStateError */
+export function activateIssuer(state: CaState, name: string): CaState {
+  const next = keyThatIs(issuerIn(state, name), 'next');
+  if (!next)
+    throw new CaStateError(`The issuer "${name}" has no next key that could be activated.`);
+  if (state.root && anchorOf(next) === keyThatIs(state.root, 'next')?.certificate)
+    throw new CaStateError(
+      `The next key of the issuer "${name}" stands under the next root, and is activated with it: use --root.`,
+    );
+  return changeIssuer(state, name, succeed);
+}
+
+function succeed(issuer: IssuerState): IssuerState {
+  return { ...issuer, keys: issuer.keys.map(succeeded) };
+}
+
+/** The same for the root, and for the keys that are next under it: all of them at once. @throws CaStateError */
 export function activateRoot(state: CaState): CaState {
   const { root } = state;
-  if (!root?.keys.some((key) => key.state === 'next'))
-    throw new CaStateError('The root has no next key that could be activated.');
-  return { ...state, root: { ...root, keys: root.keys.map(succeeded) } };
+  const next = root && keyThatIs(root, 'next');
+  if (!next) throw new CaStateError('The root has no next key that could be activated.');
+  const follows = (issuer: IssuerState) =>
+    issuer.keys.some((key) => key.state === 'next' && anchorOf(key) === next.certificate);
+  return {
+    root: { ...root, keys: root.keys.map(succeeded) },
+    issuers: state.issuers.map((issuer) => (follows(issuer) ? succeed(issuer) : issuer)),
+  };
 }
 
 function succeeded<Key extends { readonly state: CaKeyState }>(key: Key): Key {
@@ -188,12 +293,24 @@ export function finishIssuer(state: CaState, name: string): CaState {
   });
 }
 
-/** The same for the root. @throws CaStateError */
+/** The same for the root, and for the retired keys under it. @throws CaStateError */
 export function finishRoot(state: CaState): CaState {
   const { root } = state;
-  if (!root?.keys.some((key) => key.state === 'retired'))
-    throw new CaStateError('The root has no retired key.');
-  return { ...state, root: { ...root, keys: root.keys.map(finished) } };
+  const retired = root && keyThatIs(root, 'retired');
+  if (!retired) throw new CaStateError('The root has no retired key.');
+  const under = (key: IssuingKeyState) => anchorOf(key) === retired.certificate;
+  for (const { name, keys } of state.issuers)
+    if (keys.some((key) => under(key) && (key.state === 'active' || key.state === 'next')))
+      throw new CaStateError(
+        `The issuer "${name}" still works under the root that would be finished: replace its key first with \`bestow ca rollover start --issuer ${name}\`.`,
+      );
+  return {
+    root: { ...root, keys: root.keys.map(finished) },
+    issuers: state.issuers.map((issuer) => ({
+      ...issuer,
+      keys: issuer.keys.map((key) => (under(key) ? finished(key) : key)),
+    })),
+  };
 }
 
 function finished<Key extends { readonly state: CaKeyState }>(key: Key): Key {

@@ -41,6 +41,7 @@ export const dotted = {
   authorityInfoAccess: '1.3.6.1.5.5.7.1.1',
   subjectInfoAccess: '1.3.6.1.5.5.7.1.11',
   'id-qt-cps': '1.3.6.1.5.5.7.2.1',
+  'id-on-hardwareModuleName': '1.3.6.1.5.5.7.8.4',
   serverAuth: '1.3.6.1.5.5.7.3.1',
   clientAuth: '1.3.6.1.5.5.7.3.2',
   OCSPSigning: '1.3.6.1.5.5.7.3.9',

@@ -13,11 +13,16 @@ import type { Config } from '../server/config.ts';
 import { defaultToken } from '../server/config-schema.ts';
 import type { Stores } from '../storage/stores.ts';
 import { changeCa } from './certification-authority.ts';
-import { type OpenCa, openNamedToken, openSigner } from './open-ca.ts';
+import { type OpenCa, openSigner } from './open-ca.ts';
+import { OpenTokens } from './open-tokens.ts';
 
 export interface CaOrder {
   readonly name: string;
   readonly issuingKeyType: CaKeyType;
+  /** Name of the root's token in the configuration. */
+  readonly rootToken: string;
+  /** Whether the root names the key of the root after it, which is made at once (RFC 8649). */
+  readonly hashOfNextRoot?: boolean;
 }
 
 export const rootKeyType: CaKeyType = 'P-384';
@@ -26,18 +31,24 @@ export const rootKeyType: CaKeyType = 'P-384';
 export async function setUpCa(
   config: Config,
   stores: Pick<Stores, 'caState'>,
-  { name, issuingKeyType }: CaOrder,
+  { name, issuingKeyType, rootToken, hashOfNextRoot = false }: CaOrder,
 ): Promise<OpenCa> {
-  const token = openNamedToken(config, defaultToken);
-  const close = () => token.close();
+  const tokens = new OpenTokens(config);
+  const close = () => tokens.close();
   try {
-    const rootKey = await makeKey(token, keyLabel('root', 1), rootKeyType);
+    const [inRoot, token] = [tokens.open(rootToken), tokens.open(defaultToken)];
+    const rootKey = await makeKey(inRoot, keyLabel('root', 1), rootKeyType);
+    const prepared = hashOfNextRoot
+      ? await makeKey(inRoot, keyLabel('root', 2), rootKeyType)
+      : undefined;
     const issuingKey = await makeKey(token, keyLabel(defaultIssuer, 1), issuingKeyType);
-    const rootSigner = await openSigner(config, token, tokenKeyName(defaultToken, rootKey));
+    const rootSigner = await openSigner(config, inRoot, tokenKeyName(rootToken, rootKey));
     const signer = await openSigner(config, token, tokenKeyName(defaultToken, issuingKey));
     const now = new Date();
     const root = await makeCaCertificate({
-      profile: rootCaProfile,
+      profile: prepared
+        ? { ...rootCaProfile, ca: { nextRootKey: Buffer.from(prepared.publicKey, 'base64') } }
+        : rootCaProfile,
       commonName: `${name} Root CA`,
       publicKey: rootSigner.publicKey,
       signer: rootSigner,
@@ -54,7 +65,11 @@ export async function setUpCa(
     const made = { generation: 1, state: 'active' } as const;
     const [rootDer, issuingDer] = [base64(root.der), base64(issuing.der)];
     const state: CaState = {
-      root: { token: defaultToken, keys: [{ ...rootKey, ...made, certificate: rootDer }] },
+      root: {
+        token: rootToken,
+        keys: [{ ...rootKey, ...made, certificate: rootDer }],
+        ...(prepared ? { prepared } : {}),
+      },
       issuers: [
         {
           name: defaultIssuer,

@@ -9,11 +9,17 @@ export function dataPaths(directory: string) {
     /** Copies for other programs: the database has what counts. */
     root: at('ca', 'root.pem'),
     issuing: at('ca', 'issuing.pem'),
+    /** Of the ceremony, signed. */
+    minutes: at('ca', 'ceremony-minutes.p7m'),
+    /** The first request to a CA above, under an external root. */
+    issuingRequest: at('ca', 'issuing.csr'),
     serverKey: at('tls', 'server-key.pem'),
     serverChain: at('tls', 'server.pem'),
     softHsm: at('hsm'),
     pin: at('secrets', 'pin'),
     securityOfficerPin: at('secrets', 'security-officer-pin'),
+    rootPin: at('secrets', 'root-pin'),
+    rootSecurityOfficerPin: at('secrets', 'root-security-officer-pin'),
     pepper: at('secrets', 'one-time-password-pepper'),
     run: at('run'),
     estUrl: at('run', 'est.url'),
@@ -22,6 +28,8 @@ export function dataPaths(directory: string) {
     pinRefused: (token: string) =>
       at('run', token === 'default' ? 'pin-refused' : `pin-refused-${token}`),
     serverLock: at('run', 'server.pid'),
+    /** Held by a command that replaces keys of the CA. */
+    rolloverLock: at('run', 'rollover.pid'),
   } as const;
 }
 

@@ -16,6 +16,10 @@ import { delegatedLabel, makeDelegatedKey } from '../make-delegated-key.ts';
 import { openCa } from '../open-ca.ts';
 import { print, printFields, printJson } from '../print.ts';
 import { acceptClockCommand } from './accept-clock.ts';
+import { caImportCommand } from './ca-import.ts';
+import { caIssuerCommand } from './ca-issuer.ts';
+import { caRequestCommand } from './ca-request.ts';
+import { caRolloverCommand } from './ca-rollover.ts';
 import { crlCommand } from './crl.ts';
 
 export function caCommand(): Command {
@@ -37,6 +41,10 @@ export function caCommand(): Command {
     .option('--replace', 'make another one in its place and revoke its certificate')
     .option('--issuer <name>', 'of this issuer', defaultIssuer)
     .action((options) => makeKeyOf('ocsp', options));
+  ca.addCommand(caIssuerCommand());
+  ca.addCommand(caRequestCommand());
+  ca.addCommand(caImportCommand());
+  ca.addCommand(caRolloverCommand());
   ca.addCommand(crlCommand());
   ca.addCommand(acceptClockCommand());
   return ca;
@@ -66,7 +74,8 @@ async function show(
   const shown = {
     subject: describeName(readName(readDer(subject))),
     serialNumber,
-    key: `${asymmetricKeyType} ${details?.namedCurve ?? details?.modulusLength}`,
+    // Some kinds have neither curve nor length to choose.
+    key: [asymmetricKeyType, details?.namedCurve ?? details?.modulusLength].join(' ').trim(),
     keyIdentifier: id,
     notBefore,
     notAfter,

@@ -1,9 +1,15 @@
 import { Command } from 'commander';
 import { checkLabel } from '../../enrollment/group.ts';
-import { checkSettings, defaultSettings } from '../../enrollment/group-settings.ts';
+import {
+  checkSettings,
+  defaultSettings,
+  type GroupSettings,
+} from '../../enrollment/group-settings.ts';
+import type { Stores } from '../../storage/stores.ts';
 import { chooseTenant, type DataOption, operator, withJson, withStores } from '../data.ts';
 import { conflict, notFound, usage } from '../exit.ts';
 import { describeSettings, settingsIn, summarizeSettings, withSettings } from '../group-options.ts';
+import { requireIssuerFor } from '../issuer-of-group.ts';
 import { print, printFields, printJson, printTable } from '../print.ts';
 
 export function groupCommand(): Command {
@@ -40,6 +46,7 @@ async function add(label: string, options: JsonOption & { tenant?: string }): Pr
   const outcome = await withStores(options, async (stores) => {
     const tenant = await chooseTenant(stores, options.tenant);
     if (!(await stores.tenants.find(tenant))) throw notFound(`There is no tenant ${tenant}.`);
+    await requireIssuer(stores, tenant, settingsIn(options));
     return stores.tenants.addGroup({ label, tenant, settings }, operator(), new Date());
   });
   if (outcome.kind === 'refused') throw conflict(outcome.reason);
@@ -76,11 +83,23 @@ async function set(label: string, options: JsonOption): Promise<void> {
   const changes = settingsIn(options);
   if (Object.keys(changes).length === 0)
     throw usage('Name at least one setting to change; see `bestow group set --help`.');
-  const outcome = await withStores(options, ({ tenants }) =>
-    tenants.changeSettings(label, changes, operator(), new Date()),
-  );
+  const outcome = await withStores(options, async (stores) => {
+    const group = await stores.tenants.groupOf(label);
+    if (group) await requireIssuer(stores, group.tenant, changes);
+    return stores.tenants.changeSettings(label, changes, operator(), new Date());
+  });
   if (outcome.kind === 'unknown') throw notFound(`There is no group ${label}.`);
   if (outcome.kind === 'refused') throw usage(outcome.reason);
   if (options.json) printJson(outcome.group);
   else printFields({ label, ...describeSettings(outcome.group.settings) });
+}
+
+/** The default issuer is every tenant's, and may still wait for its certificate. */
+async function requireIssuer(
+  stores: Stores,
+  tenant: string,
+  { issuer }: Partial<GroupSettings>,
+): Promise<void> {
+  if (issuer !== undefined && issuer !== defaultSettings.issuer)
+    await requireIssuerFor(stores, tenant, issuer);
 }

@@ -4,32 +4,43 @@ import { isIP } from 'node:net';
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { stringify } from 'yaml';
-import { delegations } from '../../ca/ca-state.ts';
+import { defaultIssuer } from '../../ca/ca-state.ts';
 import { fingerprintOf } from '../../ca/certificate.ts';
 import { canonicalGeneralName } from '../../ca/general-names.ts';
 import { type CaKeyType, caKeyTypes } from '../../ca/signer.ts';
 import { checkLabel } from '../../enrollment/group.ts';
 import { checkTenantId } from '../../enrollment/tenant.ts';
-import { createSoftHsmToken, findSoftHsmModule } from '../../hsm/create-softhsm-token.ts';
 import { type Config, configFile, loadConfig } from '../../server/config.ts';
-import { dataPaths } from '../../server/data-directory.ts';
+import { defaultToken } from '../../server/config-schema.ts';
+import { dataPaths, toPem } from '../../server/data-directory.ts';
 import { openStores, type Stores } from '../../storage/stores.ts';
-import { collect, type DataOption, operator, withJson } from '../data.ts';
-import { CommandError, conflict, exitCodes, usage } from '../exit.ts';
-import { issueServerCertificate } from '../issue-server-certificate.ts';
-import { makeDelegatedKey } from '../make-delegated-key.ts';
-import type { OpenCa } from '../open-ca.ts';
+import { Ceremony, closeCeremony } from '../ceremony.ts';
+import { collect, type DataOption, operator, withJson, withStores } from '../data.ts';
+import { conflict, usage } from '../exit.ts';
+import { finishIssuer } from '../finish-issuer.ts';
+import { OpenTokens } from '../open-tokens.ts';
 import { print, printJson } from '../print.ts';
+import { readSubject } from '../read-subject.ts';
+import { requestIssuer } from '../request-issuer.ts';
 import { setUpCa } from '../set-up-ca.ts';
+import {
+  checkTokenOptions,
+  rootTokenName,
+  setUpTokens,
+  type TokenOptions,
+  type TokenStanzas,
+  writeSecret,
+} from '../set-up-tokens.ts';
 import { checkEndpoints } from './tenant.ts';
 
-interface InitOptions extends DataOption {
+interface InitOptions extends DataOption, TokenOptions {
   readonly hostname?: string[];
   readonly tenant: string;
   readonly endpoint?: string[];
-  readonly module?: string;
-  readonly token: string;
-  readonly pinFile?: string;
+  readonly ceremony?: true;
+  readonly externalRoot?: true;
+  readonly hashOfNextRoot?: true;
+  readonly subject?: string;
   readonly caKey: CaKeyType;
   readonly name?: string;
   readonly json?: true;
@@ -53,7 +64,32 @@ export function initCommand(): Command {
       '--pin-file <path>',
       'file with the user PIN of a token that exists; else the variable BESTOW_PIN is used',
     )
+    .option(
+      '--root-token <label>',
+      "a token of its own for the root's key, which may be absent in daily work; SoftHSM makes it",
+    )
+    .option('--root-module <path>', 'PKCS#11 library of that token; that of --module when left out')
+    .option(
+      '--root-pin-file <path>',
+      'file with its user PIN; else the variable BESTOW_ROOT_PIN is used',
+    )
+    .option(
+      '--external-root',
+      'no root of our own: a CA above signs the request that is made (bestow ca import)',
+    )
+    .option(
+      '--hash-of-next-root',
+      'make the key of the root after this one too, and name it in the root (RFC 8649)',
+    )
     .option('--name <name>', 'name of the CA in its certificates')
+    .option(
+      '--ceremony',
+      'before witnesses: asks, shows, has the fingerprint confirmed, and writes signed minutes',
+    )
+    .option(
+      '--subject <name>',
+      'with --external-root, the whole subject, such as "C=DE, O=Acme, CN=Acme Devices CA"',
+    )
     .addOption(
       new Option('--ca-key <type>', 'kind of the issuing key').choices(caKeyTypes).default('P-256'),
     )
@@ -64,16 +100,28 @@ async function init(options: InitOptions): Promise<void> {
   const directory = resolve(options.data);
   const order = checkOrder(options);
   requireUntouched(directory);
-  const say = options.json ? () => undefined : print;
+  const ceremony = options.ceremony && new Ceremony(process.stdin, process.stdout);
+  const say = options.json
+    ? () => undefined
+    : (text: string) => (ceremony ? ceremony.say(text) : print(text));
   const made = !existsSync(directory);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   try {
-    const root = await setUp(directory, options, order, say);
-    const fingerprint = fingerprintOf(root);
-    if (options.json) printJson({ directory, tenant: options.tenant, fingerprint });
+    const answers = await ceremony?.open(plannedBy(options, order), options.name);
+    const named = answers ? { ...options, name: answers.name } : options;
+    const { fingerprint, request } = await setUp(directory, named, order, say);
+    if (ceremony && answers && fingerprint) {
+      await ceremony.confirm(fingerprint, answers);
+      await withStores(options, (stores, config) => closeCeremony(ceremony, config, stores));
+    }
+    if (options.json) printJson({ directory, tenant: options.tenant, fingerprint, request });
     else {
       print(`The data directory ${directory} is ready.`);
-      print(`Root certificate SHA-256 fingerprint: ${fingerprint}`);
+      if (fingerprint) print(`Root certificate SHA-256 fingerprint: ${fingerprint}`);
+      if (request)
+        print(
+          `The CA above signs ${request}; then take its answer with the chain up to the root: bestow ca import FILE`,
+        );
       if (order.endpoints.length === 0)
         print(
           `Tenant ${options.tenant} has no upstream endpoint yet: bestow tenant set-endpoint ${options.tenant} URI`,
@@ -84,7 +132,23 @@ async function init(options: InitOptions): Promise<void> {
     for (const part of made ? [directory] : ownParts(directory))
       rmSync(part, { recursive: true, force: true });
     throw error;
+  } finally {
+    ceremony?.close();
   }
+}
+
+/** What a ceremony shows before anything is made. */
+function plannedBy(
+  { token, rootToken = token, module = 'SoftHSM', caKey, tenant, hashOfNextRoot }: InitOptions,
+  { hostnames, endpoints }: CheckedOrder,
+): Record<string, string> {
+  return {
+    'PKCS#11 library': module,
+    'root key': `P-384 in the token "${rootToken}"${hashOfNextRoot ? ', and one for the next root' : ''}`,
+    'issuing key': `${caKey} in the token "${token}"`,
+    'names of the server': hostnames.join(', '),
+    'first tenant': `${tenant}, endpoints: ${endpoints.join(', ') || 'none yet'}`,
+  };
 }
 
 interface CheckedOrder {
@@ -92,18 +156,24 @@ interface CheckedOrder {
   readonly endpoints: readonly string[];
 }
 
-function checkOrder({
-  hostname = ['localhost'],
-  endpoint = [],
-  tenant,
-  pinFile,
-  module,
-}: InitOptions): CheckedOrder {
+function checkOrder(options: InitOptions): CheckedOrder {
+  const { hostname = ['localhost'], endpoint = [], tenant } = options;
   checkTenantId(tenant);
   checkLabel(tenant);
   for (const name of hostname) canonicalGeneralName(`${isIP(name) ? 'IP' : 'DNS'}:${name}`);
-  if (pinFile !== undefined && module === undefined)
-    throw usage('--pin-file goes with --module: a new SoftHSM token gets a PIN of its own.');
+  checkTokenOptions(options);
+  if (options.externalRoot && options.rootToken !== undefined)
+    throw usage('Under an external root there is no root key here: leave --root-token out.');
+  if (options.externalRoot && options.hashOfNextRoot)
+    throw usage(
+      'Under an external root its owner names the next one: leave --hash-of-next-root out.',
+    );
+  if (options.ceremony && (options.externalRoot || options.json))
+    throw usage(
+      '--ceremony is for people and a root of our own: leave --json and --external-root out.',
+    );
+  if (options.subject !== undefined && !options.externalRoot)
+    throw usage('--subject goes with --external-root; --name names a CA with a root of its own.');
   return { hostnames: hostname, endpoints: checkEndpoints(endpoint) };
 }
 
@@ -129,113 +199,101 @@ function requireUntouched(directory: string): void {
     );
 }
 
+/** What the operator needs next. */
+interface SetUp {
+  /** Of the own root. */
+  readonly fingerprint?: string;
+  /** Path of the request to the CA above. */
+  readonly request?: string;
+}
+
 async function setUp(
   directory: string,
   options: InitOptions,
   order: CheckedOrder,
   say: (text: string) => void,
-): Promise<Uint8Array> {
+): Promise<SetUp> {
   const paths = dataPaths(directory);
   for (const part of ['ca', 'hsm', 'secrets', 'tls', 'run'])
     mkdirSync(join(directory, part), { mode: 0o700 });
   writeSecret(paths.pepper, randomBytes(32).toString('base64url'));
-  const token = prepareToken(directory, options, say);
-  writeFileSync(join(directory, configFile), configText(order, token), { mode: 0o600 });
+  const tokens = setUpTokens(directory, options, say);
+  writeFileSync(join(directory, configFile), configText(order, tokens), { mode: 0o600 });
   const config = loadConfig(directory);
-
-  say(
-    `Making the CA keys in the token "${options.token}": root P-384, issuing, CMC and OCSP ${options.caKey}.`,
-  );
   const stores = await openStores(config.storage, config.est.failures);
   try {
-    const ca = await setUpCa(config, stores, {
-      name: options.name ?? `Bestow ${randomBytes(3).toString('hex').toUpperCase()}`,
-      issuingKeyType: options.caKey,
-    });
-    await finishSetUp(config, ca, stores, options, order, say);
-    ca.close();
-    return ca.chain.root.der;
+    const name = options.name ?? `Bestow ${randomBytes(3).toString('hex').toUpperCase()}`;
+    const work = { config, stores, options, name, say };
+    const done = options.externalRoot ? await requestCa(work) : await makeCa(work);
+    const { tenant: id } = options;
+    await stores.tenants.add({ id, endpoints: order.endpoints, label: id }, operator(), new Date());
+    say(`Tenant ${id}: ${order.endpoints.join(', ') || 'no endpoint yet'}.`);
+    return done;
   } finally {
     await stores.close();
   }
 }
 
-async function finishSetUp(
-  config: Config,
-  ca: OpenCa,
-  stores: Stores,
-  options: InitOptions,
-  order: CheckedOrder,
-  say: (text: string) => void,
-): Promise<void> {
-  say(`Issuing the server's TLS certificate for ${order.hostnames.join(', ')}.`);
-  await issueServerCertificate(config, ca, stores, order.hostnames);
-  for (const which of delegations) await makeDelegatedKey(which, config, ca, stores);
-  const { tenant: id } = options;
-  await stores.tenants.add({ id, endpoints: order.endpoints, label: id }, operator(), new Date());
-  say(`Tenant ${id}: ${order.endpoints.join(', ') || 'no endpoint yet'}.`);
+interface CaWork {
+  readonly config: Config;
+  readonly stores: Stores;
+  readonly options: InitOptions;
+  readonly name: string;
+  readonly say: (text: string) => void;
 }
 
-function writeSecret(path: string, secret: string): void {
-  writeFileSync(path, `${secret}\n`, { mode: 0o600, flag: 'wx' });
-}
-
-/** The `hsm` stanza of the new configuration. */
-type HsmStanza = Readonly<Record<string, unknown>>;
-
-/**
- * SoftHSM gets a token in the data directory with PINs of its own. Any other module, or a SoftHSM that SOFTHSM2_CONF
- * points elsewhere, must have the token already: an HSM is initialised by its owner's procedure, not by ours.
- */
-function prepareToken(
-  directory: string,
-  options: InitOptions,
-  say: (text: string) => void,
-): HsmStanza {
-  const paths = dataPaths(directory);
-  const module = options.module ?? findSoftHsmModule();
-  if (!module)
-    throw new CommandError(
-      exitCodes.unavailable,
-      'SoftHSM is not installed: run scripts/system-packages.sh, or name another PKCS#11 library with --module.',
-    );
-  const { token } = options;
-  const isSoftHsm = basename(module).startsWith('libsofthsm2');
-  if (isSoftHsm && !process.env.SOFTHSM2_CONF && options.pinFile === undefined) {
-    say(`Making a SoftHSM token "${token}" in ${paths.softHsm}.`);
-    const pin = randomBytes(16).toString('base64url');
-    const created = createSoftHsmToken({ directory: paths.softHsm, label: token, pin, module });
-    writeSecret(paths.pin, pin);
-    writeSecret(paths.securityOfficerPin, created.securityOfficerPin);
-    return {
-      module,
-      token,
-      pin: { file: 'secrets/pin' },
-      environment: { SOFTHSM2_CONF: 'hsm/softhsm2.conf' },
-    };
+async function makeCa({ config, stores, options, name, say }: CaWork): Promise<SetUp> {
+  const { token, rootToken, caKey } = options;
+  say(
+    `Making the CA keys: root P-384 in the token "${rootToken ?? token}"; issuing, CMC and OCSP ${caKey} in the token "${token}".`,
+  );
+  const ca = await setUpCa(config, stores, {
+    name,
+    issuingKeyType: caKey,
+    rootToken: rootToken === undefined ? defaultToken : rootTokenName,
+    hashOfNextRoot: options.hashOfNextRoot === true,
+  });
+  try {
+    say(`Issuing the server's TLS certificate for ${config.est.hostnames.join(', ')}.`);
+    await finishIssuer(config, ca, stores);
+    return { fingerprint: fingerprintOf(ca.chain.root.der) };
+  } finally {
+    ca.close();
   }
-  if (options.pinFile === undefined && !process.env.BESTOW_PIN)
-    throw usage(
-      'Name the user PIN of the token with --pin-file, or put it into the variable BESTOW_PIN.',
-    );
-  const environment = process.env.SOFTHSM2_CONF;
-  return {
-    module: resolve(module),
-    token,
-    pin: options.pinFile === undefined ? { env: 'BESTOW_PIN' } : { file: resolve(options.pinFile) },
-    ...(environment ? { environment: { SOFTHSM2_CONF: resolve(environment) } } : {}),
-  };
 }
 
-function configText({ hostnames }: CheckedOrder, hsm: HsmStanza): string {
+async function requestCa({ config, stores, options, name, say }: CaWork): Promise<SetUp> {
+  const { token, caKey, subject } = options;
+  say(`Making the issuing key in the token "${token}": ${caKey}.`);
+  const tokens = new OpenTokens(config);
+  try {
+    const request = await requestIssuer(config, stores, tokens.open(defaultToken), {
+      issuer: defaultIssuer,
+      generation: 1,
+      token: defaultToken,
+      keyType: caKey,
+      subject: readSubject(subject ?? `CN=${name.replaceAll(',', '\\,')} Issuing CA`),
+    });
+    const { issuingRequest } = dataPaths(config.directory);
+    writeFileSync(issuingRequest, toPem(request, 'CERTIFICATE REQUEST'));
+    return { request: issuingRequest };
+  } finally {
+    tokens.close();
+  }
+}
+
+function configText({ hostnames }: CheckedOrder, tokens: TokenStanzas): string {
   const local = hostnames.every((name) => ['localhost', '127.0.0.1', '::1'].includes(name));
   return [
     '# Configuration of this Bestow data directory; docs/configuration.md explains every key.',
     '# Paths are relative to this directory. Tenants, devices and endpoints are data: see `bestow tenant`, `bestow device`.',
-    stringify({
-      est: { listen: local ? '127.0.0.1:8443' : ':8443' },
-      hsm,
-      profiles: { device: { validity: '90d' } },
-    }),
+    stringify(
+      {
+        est: { listen: local ? '127.0.0.1:8443' : ':8443', hostnames },
+        ...tokens,
+        profiles: { device: { validity: '90d' } },
+      },
+      { aliasDuplicateObjects: false },
+    ),
   ].join('\n');
 }

@@ -4,6 +4,7 @@ import { checkLabel } from '../../enrollment/group.ts';
 import { checkTenantId, type Tenant } from '../../enrollment/tenant.ts';
 import { collect, type DataOption, operator, withJson, withStores } from '../data.ts';
 import { conflict, notFound, usage } from '../exit.ts';
+import { requireIssuerFor } from '../issuer-of-group.ts';
 import { print, printFields, printJson, printTable } from '../print.ts';
 
 export function tenantCommand(): Command {
@@ -19,6 +20,7 @@ export function tenantCommand(): Command {
       collect,
     )
     .option('--label <label>', "its group's label in EST paths; the tenant id when left out")
+    .option('--issuer <name>', "its group's issuing CA: bestow ca issuer list")
     .action(add);
   withJson(tenant.command('list')).description('list tenants').action(list);
   withJson(tenant.command('show')).description('show a tenant').argument('<id>').action(show);
@@ -40,16 +42,18 @@ export function checkEndpoints(uris: readonly string[]): string[] {
 
 async function add(
   id: string,
-  options: DataOption & { endpoint?: string[]; label?: string; json?: true },
+  options: DataOption & { endpoint?: string[]; label?: string; issuer?: string; json?: true },
 ): Promise<void> {
   const tenant = {
     id: checkTenantId(id),
     endpoints: checkEndpoints(options.endpoint ?? []),
     label: checkLabel(options.label ?? id),
+    ...(options.issuer === undefined ? {} : { issuer: options.issuer }),
   };
-  const outcome = await withStores(options, ({ tenants }) =>
-    tenants.add(tenant, operator(), new Date()),
-  );
+  const outcome = await withStores(options, async (stores) => {
+    if (options.issuer !== undefined) await requireIssuerFor(stores, id, options.issuer);
+    return stores.tenants.add(tenant, operator(), new Date());
+  });
   if (outcome.kind === 'refused') throw conflict(outcome.reason);
   if (outcome.kind === 'exists') throw conflict(`There is a tenant ${id} already.`);
   if (options.json) printJson({ ...outcome.value, labels: [tenant.label] });

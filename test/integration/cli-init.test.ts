@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { BestowServer, bestow } from '../support/bestow.ts';
+import { delegatedKeyIn } from '../support/delegated-key.ts';
 import { certificateOf, makeKey, openssl, post, readText } from '../support/est-client.ts';
 
 const timeout = 60_000;
@@ -71,7 +72,9 @@ for (const [kind, shown, algorithm] of [
     const verify = ['verify', '-x509_strict', '-CAfile', server.rootFile];
     openssl([...verify, '-purpose', 'sslclient', '-untrusted', intermediate, device]);
 
-    const cmc = join(server.data, 'ca', 'cmc.pem');
+    const made = (await delegatedKeyIn(server.data, 'cmc')) ?? assert.fail('there is no CMC key');
+    const cmc = join(server.data, 'cmc.pem');
+    writeFileSync(cmc, made.pem);
     openssl([...verify, '-untrusted', intermediate, cmc]);
     const responder = new X509Certificate(readText(cmc));
     assert.equal(responder.subject, 'CN=Acme CMC');

@@ -1,0 +1,24 @@
+import { requireActive } from '../ca/certification-authority.ts';
+import type { Stores } from '../storage/stores.ts';
+import { loadCa } from './certification-authority.ts';
+import { CommandError, exitCodes } from './exit.ts';
+
+/**
+ * Whether groups of that tenant can use that issuer: it is there, has its certificate, and is not another tenant's. Issuers
+ * never go and never change their tenant, so what is true now remains so.
+ * @throws CaStateError, CommandError
+ */
+export async function requireIssuerFor(
+  stores: Pick<Stores, 'caState'>,
+  tenant: string,
+  name: string,
+): Promise<void> {
+  requireActive(await loadCa(stores), name);
+  const { state } = await stores.caState.load();
+  const owner = state.issuers.find((issuer) => issuer.name === name)?.tenant;
+  if (owner !== undefined && owner !== tenant)
+    throw new CommandError(
+      exitCodes.notAllowed,
+      `The issuer "${name}" is the tenant ${owner}'s: its relying parties would take devices of tenant ${tenant} for theirs.`,
+    );
+}
