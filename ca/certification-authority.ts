@@ -16,10 +16,10 @@ import {
   type StoredKey,
 } from './ca-state.ts';
 import type { CaStateRecord } from './ca-state-store.ts';
-import { fingerprintOf } from './certificate.ts';
+import { type Certificate, extensionOf, fingerprintOf } from './certificate.ts';
 import { readCmcCertificate } from './cmc-certificate.ts';
 import type { DelegatedCertificate } from './delegated-certificate.ts';
-import { sameBytes } from './der.ts';
+import { readDer, sameBytes } from './der.ts';
 import { readOcspCertificate } from './ocsp-certificate.ts';
 import { type CaKeyType, type CaSignatureAlgorithm, signatureAlgorithmOf } from './signer.ts';
 
@@ -103,6 +103,21 @@ export function requireActive(ca: CertificationAuthority, name?: string): Issuin
 /** Every key that has a certificate, of all issuers. */
 export function issuingKeysOf({ issuers }: CertificationAuthority): IssuingKey[] {
   return issuers.flatMap(({ keys }) => keys);
+}
+
+/** The key of ours that signed a certificate, by the name and the key identifier it gives; undefined where it is another's. */
+export function issuingKeyOf(
+  ca: CertificationAuthority,
+  certificate: Certificate,
+): IssuingKey | undefined {
+  const authority = extensionOf(certificate, 'authorityKeyIdentifier');
+  const identifier = authority && readDer(authority.value).children[0]?.content;
+  return issuingKeysOf(ca).find(
+    ({ chain: { issuing } }) =>
+      identifier !== undefined &&
+      sameBytes(issuing.keyIdentifier, identifier) &&
+      sameBytes(issuing.subject, certificate.issuer),
+  );
 }
 
 /** What a key is known by outside its token. */

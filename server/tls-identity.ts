@@ -4,8 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { readCertificate } from '../ca/certificate.ts';
-import { type CertificationAuthority, issuingKeysOf } from '../ca/certification-authority.ts';
-import { sameBytes } from '../ca/der.ts';
+import { type CertificationAuthority, issuingKeyOf } from '../ca/certification-authority.ts';
 import { dataPaths, readPem, toPem } from './data-directory.ts';
 
 export interface TlsIdentity {
@@ -23,14 +22,9 @@ export function readTlsIdentity(directory: string, ca: CertificationAuthority): 
   const { serverKey, serverChain } = dataPaths(directory);
   const privateKey = readFileSync(serverKey);
   const der = readPem(serverChain);
-  const { issuer } = readCertificate(der);
-  const chain = issuingKeysOf(ca).find((key) =>
-    sameBytes(key.chain.issuing.subject, issuer),
-  )?.chain;
+  const chain = issuingKeyOf(ca, readCertificate(der))?.chain;
   if (!chain) return { certificateChain: readFileSync(serverChain), privateKey };
-  const links = ca.links.filter(
-    ({ id, der: link }) => id === chain.root.id && link !== chain.root.der,
-  );
+  const links = ca.links.filter(({ id }) => id === chain.root.id);
   const certificates = [
     der,
     ...[chain.issuing, ...chain.intermediates, ...links].map((each) => each.der),

@@ -77,8 +77,11 @@ test('sections A to N of the requirements hold, but for the divergences we name'
   assert.ok(judgements.length >= 230, `only ${judgements.length} requirements were judged`);
   const unmet = judgements.filter(({ status }) => status === 'fail' || status === 'warn');
   const skipped = judgements.filter(({ status }) => status === 'skip').map(({ id }) => id);
-  // The root has not changed its key: there is no rollover to see.
-  assert.deepEqual(skipped, ['CAC-06']);
+  // The root has not changed its key: there is no rollover to see, but in rollover.test.ts.
+  assert.deepEqual(
+    skipped.filter((id) => !id.startsWith('ROL-')),
+    ['CAC-06'],
+  );
   assert.deepEqual(
     unmet.map(({ id }) => id),
     divergences,
