@@ -3,9 +3,11 @@
  */
 
 import { Command, CommanderError } from 'commander';
+import { CaStateError } from '../ca/ca-state.ts';
 import { Unavailable } from '../ca/unavailable.ts';
 import { TokenFault } from '../hsm/token-fault.ts';
 import { AlreadyServing } from '../server/server-lock.ts';
+import { MovedAway } from '../storage/moved-away.ts';
 import { CommandError, type ExitCode, exitCodes } from './exit.ts';
 
 /** A command's modules are loaded when it is called: `otp create` has no use for a web server. */
@@ -13,12 +15,17 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   init: async () => (await import('./commands/init.ts')).initCommand(),
   serve: async () => (await import('./commands/serve.ts')).serveCommand(),
   otp: async () => (await import('./commands/otp.ts')).otpCommand(),
+  pair: async () => (await import('./commands/pair.ts')).pairCommand(),
+  label: async () => (await import('./commands/label.ts')).labelCommand(),
   device: async () => (await import('./commands/device.ts')).deviceCommand(),
   group: async () => (await import('./commands/group.ts')).groupCommand(),
   tenant: async () => (await import('./commands/tenant.ts')).tenantCommand(),
   pending: async () => (await import('./commands/pending.ts')).pendingCommand(),
   cert: async () => (await import('./commands/cert.ts')).certCommand(),
   ca: async () => (await import('./commands/ca.ts')).caCommand(),
+  profile: async () => (await import('./commands/profile.ts')).profileCommand(),
+  backup: async () => (await import('./commands/backup.ts')).backupCommand(),
+  restore: async () => (await import('./commands/restore.ts')).restoreCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   'check-config': async () => (await import('./commands/check-config.ts')).checkConfigCommand(),
 };
@@ -38,7 +45,12 @@ function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommandError) return error.exitCode;
   // Checks of what an operator wrote throw TypeError with a sentence.
   if (error instanceof TypeError) return exitCodes.usage;
-  if (error instanceof AlreadyServing) return exitCodes.conflict;
+  if (
+    error instanceof AlreadyServing ||
+    error instanceof MovedAway ||
+    error instanceof CaStateError
+  )
+    return exitCodes.conflict;
   if (error instanceof Unavailable) return exitCodes.unavailable;
   if (error instanceof TokenFault)
     return error.kind === 'credential' ? exitCodes.notAllowed : exitCodes.unavailable;

@@ -14,6 +14,8 @@ export interface FollowerParts {
   readonly store: Pick<CaStateStore, 'version' | 'load'>;
   readonly signers: Pick<SignerProcesses, 'lend' | 'sockets'>;
   readonly workers: { follow(sockets: SignerSockets): Promise<void> };
+  /** Told after each change that was followed. */
+  changed?(): void;
   readonly logger: Logger;
 }
 
@@ -35,6 +37,7 @@ export function followCa(version: number, parts: FollowerParts): { stop(): Promi
       await workers.follow(signers.sockets);
       current = ca.version;
       logger.info({ version: current }, 'the CA has changed');
+      parts.changed?.();
     } catch (error) {
       if (failed !== newest)
         logger.error(

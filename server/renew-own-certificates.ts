@@ -6,6 +6,7 @@
 import { createPublicKey } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { endOfChain } from '../ca/ca-chain.ts';
 import { changeIssuingKey, type DelegationName, delegations } from '../ca/ca-state.ts';
 import type { CaStateStore } from '../ca/ca-state-store.ts';
 import { type Certificate, extensionOf, readCertificate } from '../ca/certificate.ts';
@@ -14,10 +15,11 @@ import {
   type CertificationAuthority,
   type DelegatedKey,
   type IssuingKey,
+  issuingKeyOf,
   issuingKeysOf,
   readCertificationAuthority,
 } from '../ca/certification-authority.ts';
-import { readDer, sameBytes } from '../ca/der.ts';
+import { readDer } from '../ca/der.ts';
 import { readGeneralNames } from '../ca/general-names.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { ProfileDirectory } from '../enrollment/profile-directory.ts';
@@ -44,19 +46,34 @@ const actor = 'server';
 const longestWaitMs = 3_600_000;
 const retryMs = 60_000;
 
-/** When a certificate is to be renewed: with a third of its life left. */
-export function renewalDue({
-  notBefore,
-  notAfter,
-}: Pick<Certificate, 'notBefore' | 'notAfter'>): number {
-  return notAfter.getTime() - (notAfter.getTime() - notBefore.getTime()) / 3;
+/**
+ * When a certificate is to be renewed: with a third of its life left. What ends with its issuer has no renewal that would
+ * last longer.
+ * @param issuerEnds when nothing of its issuer is valid any more
+ * @returns milliseconds since 1970
+ */
+export function renewalDue(
+  { notBefore, notAfter }: Pick<Certificate, 'notBefore' | 'notAfter'>,
+  issuerEnds: Date,
+): number {
+  return notAfter >= issuerEnds
+    ? Number.POSITIVE_INFINITY
+    : notAfter.getTime() - (notAfter.getTime() - notBefore.getTime()) / 3;
+}
+
+export interface Renewal {
+  /** Looks again, since the CA has changed. */
+  look(): void;
+  stop(): Promise<void>;
 }
 
 /** Looks at once, and then whenever something is due. */
-export function renewOwnCertificates(parts: RenewalParts): { stop(): Promise<void> } {
+export function renewOwnCertificates(parts: RenewalParts): Renewal {
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
   const round = async () => {
+    clearTimeout(timer);
+    if (stopped) return;
     const wait = await renewWhatIsDue(parts).catch((error) => {
       parts.logger.error({ err: error }, 'a certificate of the server itself could not be renewed');
       return retryMs;
@@ -65,6 +82,9 @@ export function renewOwnCertificates(parts: RenewalParts): { stop(): Promise<voi
   };
   let running = round();
   return {
+    look: () => {
+      running = running.then(round);
+    },
     stop: async () => {
       stopped = true;
       clearTimeout(timer);
@@ -76,27 +96,42 @@ export function renewOwnCertificates(parts: RenewalParts): { stop(): Promise<voi
 /** @returns milliseconds until something may be due again */
 async function renewWhatIsDue(parts: RenewalParts): Promise<number> {
   const ca = readCertificationAuthority(await parts.store.load());
-  for (const { active } of ca.issuers)
-    for (const which of delegations) {
-      const key = active?.delegated[which];
-      if (active && key && isDue(key.certificate)) await renewDelegated(which, active, key, parts);
-    }
+  for (const { issuing, which, key } of delegatedInUse(ca))
+    if (isDue(key.certificate, issuing)) await renewDelegated(which, issuing, key, parts);
   await renewTls(ca, parts);
   return nextLook(readCertificationAuthority(await parts.store.load()), parts);
 }
 
-function isDue(certificate: Pick<Certificate, 'notBefore' | 'notAfter'>): boolean {
-  return renewalDue(certificate) <= Date.now();
+/** CMC answers are signed under the active keys; the status of certificates is answered as long as any of a key can be valid. */
+function delegatedInUse(ca: CertificationAuthority) {
+  const now = new Date();
+  return issuingKeysOf(ca)
+    .filter(({ chain }) => endOfChain(chain) > now)
+    .flatMap((issuing) =>
+      delegations.flatMap((which) => {
+        const key = issuing.delegated[which];
+        return key && (which === 'ocsp' || issuing.state === 'active')
+          ? [{ issuing, which, key }]
+          : [];
+      }),
+    );
+}
+
+function isDue(certificate: Certificate, issuing: IssuingKey): boolean {
+  return dueAt(certificate, issuing) <= Date.now();
+}
+
+function dueAt(certificate: Certificate, { chain }: IssuingKey): number {
+  return renewalDue(certificate, endOfChain(chain));
 }
 
 function nextLook(ca: CertificationAuthority, { config }: RenewalParts): number {
-  const delegated = ca.issuers.flatMap(({ active }) => Object.values(active?.delegated ?? {}));
   const tls = ownTls(ca, config.directory);
-  const all = [
-    ...delegated.map(({ certificate }) => certificate),
-    ...(tls ? [tls.certificate] : []),
+  const due = [
+    ...delegatedInUse(ca).map(({ key, issuing }) => dueAt(key.certificate, issuing)),
+    ...(tls ? [dueAt(tls.certificate, tls.issuing)] : []),
   ];
-  const wait = Math.min(...all.map((each) => renewalDue(each) - Date.now()), longestWaitMs);
+  const wait = Math.min(...due.map((each) => each - Date.now()), longestWaitMs);
   return Math.max(wait, 1000);
 }
 
@@ -138,9 +173,7 @@ function ownTls(
   directory: string,
 ): { readonly certificate: Certificate; readonly issuing: IssuingKey } | undefined {
   const certificate = readCertificate(readPem(dataPaths(directory).serverChain));
-  const issuing = issuingKeysOf(ca).find(({ chain }) =>
-    sameBytes(chain.issuing.subject, certificate.issuer),
-  );
+  const issuing = issuingKeyOf(ca, certificate);
   return issuing && { certificate, issuing };
 }
 
@@ -151,7 +184,7 @@ async function renewTls(ca: CertificationAuthority, parts: RenewalParts): Promis
   const active = ca.issuers.find(({ name }) => name === own?.issuing.issuer)?.active;
   if (!own || !active) return;
   const follows = own.issuing.state === 'active' || own.issuing.state === 'next';
-  if (follows && !isDue(own.certificate)) return;
+  if (follows && !isDue(own.certificate, own.issuing)) return;
   const { serverKey, serverChain } = dataPaths(directory);
   const publicKey = createPublicKey(readFileSync(serverKey)).export({
     type: 'spki',
@@ -176,5 +209,11 @@ function authorityOf(
   { keys, ledger, config: { serialPrefix } }: RenewalParts,
 ): CertificateAuthority {
   const issuer = key.chain.issuing;
-  return new CertificateAuthority({ issuer, signer: keys.signer(key), ledger, serialPrefix });
+  return new CertificateAuthority({
+    issuer,
+    signer: keys.signer(key),
+    ledger,
+    serialPrefix,
+    ends: endOfChain(key.chain),
+  });
 }

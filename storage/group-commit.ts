@@ -24,6 +24,7 @@ export class GroupCommit implements Transactions {
   readonly #kysely: Kysely<Database>;
   readonly #queue: Unit[] = [];
   #running: Promise<void> | undefined;
+  #closing = false;
 
   /** Two connections to one file, so that a read never sees what a commit has not yet made true. */
   constructor(file: SqliteFile) {
@@ -38,6 +39,8 @@ export class GroupCommit implements Transactions {
   }
 
   write<T>(work: (transaction: Kysely<Database>) => Promise<T>): Promise<T> {
+    if (this.#closing)
+      return Promise.reject(new StorageUnavailable('The database is being closed.', 5));
     return new Promise<T>((resolve, reject) => {
       this.#queue.push({
         run: async () => {
@@ -50,7 +53,9 @@ export class GroupCommit implements Transactions {
     });
   }
 
+  /** What was asked for before is still done; nothing is begun any more. */
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#running;
     await this.read.destroy();
     await this.#kysely.destroy();

@@ -201,6 +201,26 @@ describe('group commit', () => {
     await transactions.close();
   });
 
+  test('closing ends what was asked for, and begins nothing more', async () => {
+    const { transactions, path } = await opened();
+    const write = (action: string) =>
+      transactions.write((db) => db.insertInto('audit_log').values(entry(action)).execute());
+    const before = write('before');
+    const closing = transactions.close();
+    await assert.rejects(write('meanwhile'), StorageUnavailable);
+    await before;
+    await assert.rejects(write('in time for the file'), StorageUnavailable);
+    await closing;
+    await assert.rejects(write('after'), StorageUnavailable);
+    const reader = new DatabaseSync(path, { readOnly: true });
+    const rows = reader.prepare('select action from audit_log').all();
+    reader.close();
+    assert.deepEqual(
+      rows.map(({ action }) => action),
+      ['before'],
+    );
+  });
+
   test('a read never sees what is not committed', async () => {
     const { transactions } = await opened();
     let seen: unknown;
