@@ -13,8 +13,10 @@ import {
 } from '../ca/certification-authority.ts';
 import { relocateSoftHsmToken } from '../hsm/create-softhsm-token.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
-import type { Config, ListenAddress } from './config.ts';
+import { type Config, type ListenAddress, readSecret } from './config.ts';
 import { dataPaths } from './data-directory.ts';
+import { Deliverer } from './events/deliverer.ts';
+import { webhookParts } from './events/webhook-parts.ts';
 import { followCa } from './follow-ca.ts';
 import { KeyConnections, type SignerSockets } from './key-connections.ts';
 import { renewOwnCertificates } from './renew-own-certificates.ts';
@@ -44,7 +46,13 @@ export async function startServer(
   const unlock = lockServer(paths.serverLock);
   const opened: (() => Promise<void> | void)[] = [unlock];
   const stop = async () => {
-    for (const close of opened.splice(0).reverse()) await close();
+    const failures: unknown[] = [];
+    // One that fails keeps no other from ending.
+    for (const close of opened.splice(0).reverse())
+      await Promise.resolve()
+        .then(close)
+        .catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     const stores = await openStoresInThread(config.storage, config.est.failures, fatal);
@@ -59,19 +67,35 @@ export async function startServer(
     warnOfMissing(ca, config, logger);
     const workers = await startListening(config, signers.sockets, logger, fatal);
     opened.push(() => workers.stop());
-    const follower = followCa(ca.version, { store: stores.caState, signers, workers, logger });
-    opened.push(() => follower.stop());
     const keys = new KeyConnections(config.tokens, signers.sockets);
     opened.push(() => keys.close());
     const renewal = renewOwnCertificates({
       config,
       store: stores.caState,
       ledger: stores.ledger,
+      profiles: stores.profiles,
       keys,
       announce: () => workers.follow(signers.sockets),
       logger,
     });
     opened.push(() => renewal.stop());
+    const follower = followCa(ca.version, {
+      store: stores.caState,
+      signers,
+      workers,
+      changed: () => {
+        keys.follow(signers.sockets);
+        renewal.look();
+      },
+      logger,
+    });
+    opened.push(() => follower.stop());
+    const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
+    const { webhooks, deliveries, events } = stores;
+    const parts = { ...webhookParts(config, pepper), webhooks, deliveries, events, logger };
+    const deliverer = new Deliverer({ ...parts, ...config.events });
+    deliverer.start();
+    opened.push(() => deliverer.stop());
     const leave = (path: string, url: string) => {
       writeFileSync(path, `${url}\n`);
       opened.push(() => rmSync(path, { force: true }));
