@@ -10,6 +10,7 @@ import type { Check, Examined, Finding } from './finding.ts';
 import { checkGroups } from './groups.ts';
 import { checkIntents } from './intents.ts';
 import { checkKeys } from './keys.ts';
+import { checkProfiles } from './profiles.ts';
 
 export const checks = {
   database: checkDatabase,
@@ -19,6 +20,7 @@ export const checks = {
   keys: checkKeys,
   intents: checkIntents,
   groups: checkGroups,
+  profiles: checkProfiles,
   'endpoint arc': checkEndpointArc,
   files: checkFileModes,
 } as const satisfies Readonly<Record<string, Check>>;

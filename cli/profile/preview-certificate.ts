@@ -47,7 +47,7 @@ export interface PreviewOrder {
 export async function previewCertificate(
   { profile, bearer, keyType }: PreviewOrder,
   { chain: { issuing }, algorithm, delegated }: IssuingKey,
-  { status, serialPrefix }: Pick<Config, 'status' | 'serialPrefix'>,
+  { status, serialPrefix, crl }: Pick<Config, 'status' | 'serialPrefix' | 'crl'>,
 ): Promise<Uint8Array> {
   const accepted = acceptedKeyTypes(bearer.group.settings, profile);
   const [first = 'P-256'] = accepted === 'none' ? [] : accepted;
@@ -61,6 +61,7 @@ export async function previewCertificate(
     keyIdentifier: issuing.keyIdentifier,
     algorithm,
     ...(statusUrls ? { statusUrls } : {}),
+    ...(crl.partitions === undefined ? {} : { crlPartitions: crl.partitions }),
   });
   const toBeSigned = composer.compose(
     {

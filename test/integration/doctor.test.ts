@@ -14,7 +14,9 @@ import {
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
+import { addIssuer, changeIssuer, issuerIn } from '../../ca/ca-state.ts';
 import { BestowServer, bestow } from '../support/bestow.ts';
+import { changeCaState } from '../support/change-ca.ts';
 import { changeDelegatedKey } from '../support/delegated-key.ts';
 import { openssl, withFile } from '../support/est-client.ts';
 import { eventually } from '../support/eventually.ts';
@@ -67,6 +69,7 @@ test('all is well, and it says what it looked at, a line for each', { timeout },
     'keys',
     'intents',
     'groups',
+    'profiles',
     'endpoint arc',
     'files',
   ];
@@ -122,6 +125,29 @@ test('a group with weak settings', { timeout }, async () => {
   await server.cli('group', 'set', 'default', ...plain);
   await finds(11, 'groups', /^group default: keys made by the server/);
   await server.cli('group', 'set', 'default', '--server-key-delivery', 'encrypted-only');
+});
+
+test('a group whose devices would get no certificate', { timeout }, async () => {
+  const [label, issuer] = ['stranded', 'waiting'];
+  // Commands let no group name such an issuer; its key may be lost later.
+  await changeCaState(server.data, (state) =>
+    addIssuer(state, { ...issuerIn(state, 'main'), name: issuer }),
+  );
+  const added = await server.cli('group', 'add', label, '--issuer', issuer);
+  assert.equal(added.exitCode, 0, added.stderr);
+  await changeCaState(server.data, (state) =>
+    changeIssuer(state, issuer, (each) => ({ ...each, keys: [] })),
+  );
+  await finds(
+    12,
+    'profiles',
+    /^the profile device under the issuer "waiting" gives no certificate/,
+  );
+  await server.cli('group', 'set', label, '--issuer', 'main');
+  await changeCaState(server.data, ({ issuers, ...state }) => ({
+    ...state,
+    issuers: issuers.filter(({ name }) => name !== issuer),
+  }));
 });
 
 test('an arc that some programs cannot read', { timeout }, async () => {
