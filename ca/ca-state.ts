@@ -90,6 +90,9 @@ export class CaStateError extends Error {
   override readonly name = 'CaStateError';
 }
 
+/** There is no issuer of that name. */
+export class UnknownIssuer extends CaStateError {}
+
 const nameSyntax = /^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/;
 
 /** @throws CaStateError */
@@ -101,11 +104,11 @@ export function checkIssuerName(name: string): string {
   return name;
 }
 
-/** @throws CaStateError where there is none of that name */
+/** @throws UnknownIssuer */
 export function issuerIn({ issuers }: CaState, name: string): IssuerState {
   const found = issuers.find((issuer) => issuer.name === name);
   if (!found)
-    throw new CaStateError(
+    throw new UnknownIssuer(
       `There is no issuer "${name}"; there is ${issuers.map((issuer) => issuer.name).join(', ') || 'none'}.`,
     );
   return found;

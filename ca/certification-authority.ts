@@ -14,6 +14,7 @@ import {
   type IssuingKeyState,
   keyThatIs,
   type StoredKey,
+  UnknownIssuer,
 } from './ca-state.ts';
 import type { CaStateRecord } from './ca-state-store.ts';
 import { type Certificate, extensionOf, fingerprintOf } from './certificate.ts';
@@ -90,7 +91,7 @@ export function readCertificationAuthority({
 export function requireActive(ca: CertificationAuthority, name?: string): IssuingKey {
   const issuer = name === undefined ? ca.issuers[0] : ca.issuers.find((each) => each.name === name);
   if (!issuer)
-    throw new CaStateError(
+    throw new UnknownIssuer(
       name === undefined ? 'There is no issuer yet.' : `There is no issuer "${name}".`,
     );
   if (!issuer.active)

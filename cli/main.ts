@@ -3,7 +3,7 @@
  */
 
 import { Command, CommanderError } from 'commander';
-import { CaStateError } from '../ca/ca-state.ts';
+import { CaStateError, UnknownIssuer } from '../ca/ca-state.ts';
 import { Unavailable } from '../ca/unavailable.ts';
 import { TokenFault } from '../hsm/token-fault.ts';
 import { AlreadyServing } from '../server/server-lock.ts';
@@ -20,12 +20,18 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   device: async () => (await import('./commands/device.ts')).deviceCommand(),
   group: async () => (await import('./commands/group.ts')).groupCommand(),
   tenant: async () => (await import('./commands/tenant.ts')).tenantCommand(),
+  manufacturer: async () => (await import('./commands/manufacturer.ts')).manufacturerCommand(),
+  allocation: async () => (await import('./commands/allocation.ts')).allocationCommand(),
+  allocate: async () => (await import('./commands/allocate.ts')).allocateCommand(),
   pending: async () => (await import('./commands/pending.ts')).pendingCommand(),
   cert: async () => (await import('./commands/cert.ts')).certCommand(),
   ca: async () => (await import('./commands/ca.ts')).caCommand(),
   profile: async () => (await import('./commands/profile.ts')).profileCommand(),
+  webhook: async () => (await import('./commands/webhook.ts')).webhookCommand(),
+  event: async () => (await import('./commands/event.ts')).eventCommand(),
   backup: async () => (await import('./commands/backup.ts')).backupCommand(),
   restore: async () => (await import('./commands/restore.ts')).restoreCommand(),
+  open: async () => (await import('./commands/open.ts')).openCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   'check-config': async () => (await import('./commands/check-config.ts')).checkConfigCommand(),
 };
@@ -45,6 +51,7 @@ function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof CommandError) return error.exitCode;
   // Checks of what an operator wrote throw TypeError with a sentence.
   if (error instanceof TypeError) return exitCodes.usage;
+  if (error instanceof UnknownIssuer) return exitCodes.notFound;
   if (
     error instanceof AlreadyServing ||
     error instanceof MovedAway ||

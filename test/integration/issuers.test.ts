@@ -215,7 +215,7 @@ describe('an issuer of one tenant, in a token of its own', { timeout }, () => {
   });
 
   test('a name that is no issuer is refused', async () => {
-    for (const sentence of await Promise.all(taking('nobody').map((each) => refused(1, ...each))))
+    for (const sentence of await Promise.all(taking('nobody').map((each) => refused(3, ...each))))
       assert.match(sentence, /There is no issuer "nobody"/);
     assert.match(await refused(3, 'group', 'show', 'line-2'), /There is no group/);
   });
