@@ -24,6 +24,7 @@ import {
   makeSoftwareCa,
   type SoftwareCa,
 } from '../test/support/software-ca.ts';
+import { noRules, readyPolicy } from './allocation/allocate.ts';
 import type { Caller } from './authenticator.ts';
 import type { Device } from './device.ts';
 import { defaultSettings } from './group-settings.ts';
@@ -78,6 +79,7 @@ const order = (request: CertificateRequest, caller: Caller) => ({
   caller,
   profile: devicesFor90Days,
   linking: 'absent' as const,
+  allocation: noRules,
   source: '192.0.2.1',
   requestId: 'request-1',
 });
@@ -317,4 +319,38 @@ test('an endpoint extension or a purpose asked for in the request is not in the 
   const plan = decideEnrollment(order(request, callerOf(registered)));
   assert.deepEqual(plan.endpoints, tenant.endpoints);
   assert.deepEqual(plan.profile, devicesFor90Days);
+});
+
+describe('the endpoints in the plan', () => {
+  const policy = readyPolicy({
+    allocate: 'region',
+    regionFrom: [{ from: 'network', networks: { '192.0.2.0/24': 'eu' } }],
+    regions: { eu: { allocate: 'fixed', endpoints: ['mqtts://eu.example'] } },
+    otherwise: { allocate: 'tenant' },
+  });
+  const allocation = { ...noRules, policies: new Map([['acme', policy]]) };
+
+  test('are by the group’s policy, and what the request showed goes on record', async () => {
+    const request = await requestFor(nameOf(cn('device-1')));
+    const plan = decideEnrollment({ ...order(request, callerOf(registered)), allocation });
+    assert.deepEqual(plan.endpoints, ['mqtts://eu.example']);
+    assert.deepEqual(plan.foundRegions, { network: 'eu' });
+  });
+
+  test('are not by the network of who asks in the device’s place', async () => {
+    const request = await requestFor(nameOf(cn('device-1')));
+    const caller = { ...callerOf(registered), relayedBy: { ...registered, id: 'ra-1' } };
+    const plan = decideEnrollment({ ...order(request, caller), allocation });
+    assert.deepEqual(plan.endpoints, tenant.endpoints);
+    assert.equal(plan.foundRegions, undefined);
+  });
+
+  test('a device in quarantine gets no plan where nothing is set for it', async () => {
+    const request = await requestFor(nameOf(cn('device-1')));
+    const held = { ...registered, quarantined: true };
+    assert.throws(() => decideEnrollment(order(request, callerOf(held))), {
+      name: 'Refusal',
+      code: 'device-quarantined',
+    });
+  });
 });

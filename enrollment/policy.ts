@@ -16,7 +16,7 @@ import {
 } from '../ca/distinguished-name.ts';
 import { readGeneralNames } from '../ca/general-names.ts';
 import { Refusal } from '../ca/refusal.ts';
-import { allocatePerTenant } from './allocation/per-tenant.ts';
+import { type AllocationRules, allocate } from './allocation/allocate.ts';
 import type { Caller } from './authenticator.ts';
 import { namesOf, requireNames, subjectOf } from './certified-names.ts';
 import { type EnrollmentRefusalCode, identityMismatch, unauthenticated } from './refusal.ts';
@@ -30,6 +30,8 @@ export interface EnrollmentOrder {
   readonly linking: LinkingProof;
   /** The request's revocationChallenge, concealed. */
   readonly revocationChallenge?: string;
+  /** By which the device gets its upstream endpoints. */
+  readonly allocation: AllocationRules;
   /** Where it came from: an IPv4 address, or an IPv6 /64 prefix. */
   readonly source: string;
   readonly requestId: string;
@@ -165,13 +167,17 @@ function plan(order: EnrollmentOrder, names: CertifiedNames): CertificatePlan {
 }
 
 function keylessPlan(
-  { caller, profile, linking, revocationChallenge, requestId }: KeylessOrder,
+  { caller, profile, linking, revocationChallenge, allocation, source, requestId }: KeylessOrder,
   names: CertifiedNames,
 ): Omit<CertificatePlan, 'publicKey' | 'requestKeyDigest'> {
+  // Who asks in a device's place does not show where the device is.
+  const from = caller.relayedBy ? {} : { source };
+  const { endpoints, foundRegions } = allocate({ ...caller, ...from }, allocation);
   return {
     profile,
     ...names,
-    endpoints: allocatePerTenant(caller.tenant),
+    endpoints,
+    ...(foundRegions ? { foundRegions: { ...foundRegions } } : {}),
     subscriber: caller.device.id,
     credential: caller.credential,
     linking,

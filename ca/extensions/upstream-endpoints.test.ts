@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encode, encodeOid, readDer, tags } from '../der.ts';
+import { octetsKey } from '../object-identifiers.ts';
 import {
   checkEndpoint,
   defaultEndpointArc,
+  endpointsIn,
   readUpstreamEndpoints,
   subjectInformationAccess,
   upstreamEndpoints,
@@ -111,4 +113,38 @@ describe('what is not UpstreamEndpoints', () => {
   };
   for (const [what, value] of Object.entries(refused))
     test(what, () => assert.throws(() => readUpstreamEndpoints(value)));
+});
+
+describe('what a certificate says', () => {
+  const uris = ['mqtts://a.example:8883', 'wss://b.example/x'];
+  /** A certificate's extensions of these, DER: extnID, then extnValue. */
+  const certificateWith = (...extensions: Uint8Array[]) => ({
+    extensions: new Map(
+      extensions.map((extension) => {
+        const [type, value] = readDer(extension).children;
+        const read = { critical: false, value: value?.content ?? new Uint8Array() };
+        return [octetsKey(type?.bytes ?? new Uint8Array()), read];
+      }),
+    ),
+  });
+  const own = upstreamEndpoints(uris, defaultEndpointArc);
+  const access = subjectInformationAccess(uris.toReversed(), defaultEndpointArc);
+
+  test('in the extension', () => {
+    assert.deepEqual(endpointsIn(certificateWith(own), defaultEndpointArc), uris);
+  });
+
+  test('in Subject Information Access, where the extension is not there', () => {
+    assert.deepEqual(endpointsIn(certificateWith(access), defaultEndpointArc), uris.toReversed());
+    assert.deepEqual(endpointsIn(certificateWith(access, own), defaultEndpointArc), uris);
+  });
+
+  test('nothing, where it has neither, or those of another arc', () => {
+    assert.deepEqual(endpointsIn(certificateWith(), defaultEndpointArc), []);
+    for (const foreign of [
+      upstreamEndpoints(uris, '2.25.7'),
+      subjectInformationAccess(uris, '2.25.7'),
+    ])
+      assert.deepEqual(endpointsIn(certificateWith(foreign), defaultEndpointArc), []);
+  });
 });

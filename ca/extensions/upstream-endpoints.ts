@@ -7,8 +7,9 @@
  */
 
 import { AccessDescription, GeneralName, InfoAccess } from 'pkijs';
-import { type DerElement, encode, encodeOid, latin1, readDer, tags } from '../der.ts';
-import { oid } from '../object-identifiers.ts';
+import type { Certificate } from '../certificate.ts';
+import { type DerElement, encode, encodeOid, latin1, readDer, sameBytes, tags } from '../der.ts';
+import { octetsKey, oid } from '../object-identifiers.ts';
 import { encodeExtension } from './extension.ts';
 
 /** The arc of X.667 that stands for us; an organisation can configure its own. `.1` is the extension, `.2` the access method. */
@@ -70,4 +71,28 @@ export function readUpstreamEndpoints(value: Uint8Array): string[] {
     if (tag !== tags.ia5String) throw new Error('An upstream endpoint is not an IA5String.');
     return latin1(content);
   });
+}
+
+/** uniformResourceIdentifier [6] of a GeneralName (RFC 5280 section 4.2.1.6). */
+const uriName = 0x86;
+
+/**
+ * What a certificate says, by the extension or else by Subject Information Access; nothing where it has neither.
+ * @param arc dotted
+ * @throws Error where they are malformed
+ */
+export function endpointsIn(
+  { extensions }: Pick<Certificate, 'extensions'>,
+  arc: string,
+): string[] {
+  const own = extensions.get(octetsKey(encodeOid(`${arc}.1`)));
+  if (own) return readUpstreamEndpoints(own.value);
+  const access = extensions.get(octetsKey(oid.subjectInfoAccess));
+  if (!access) return [];
+  const method = encodeOid(`${arc}.2`);
+  return readDer(access.value).children.flatMap(({ children: [accessMethod, location] }) =>
+    accessMethod && location?.tag === uriName && sameBytes(accessMethod.bytes, method)
+      ? [latin1(location.content)]
+      : [],
+  );
 }

@@ -38,6 +38,8 @@ export interface PreviewOrder {
   readonly bearer: Bearer;
   /** The first that group and profile accept where it is left out. */
   readonly keyType?: DeviceKeyType;
+  /** The tenant's where they are left out. */
+  readonly endpoints?: readonly string[];
 }
 
 /**
@@ -45,7 +47,7 @@ export interface PreviewOrder {
  * @throws Refusal where the device would get none; LintFindings
  */
 export async function previewCertificate(
-  { profile, bearer, keyType }: PreviewOrder,
+  { profile, bearer, keyType, endpoints }: PreviewOrder,
   { chain: { issuing }, algorithm, delegated }: IssuingKey,
   { status, serialPrefix, crl }: Pick<Config, 'status' | 'serialPrefix' | 'crl'>,
 ): Promise<Uint8Array> {
@@ -68,7 +70,7 @@ export async function previewCertificate(
       subject: encodeName(subjectOf(profile, bearer)),
       subjectAltNames: namesOf(permittedNames(profile, bearer), profile, bearer),
       publicKey: readPublicKey(readDer(await throwawayPublicKey(keyType ?? first))),
-      endpoints: allocatePerTenant(bearer.tenant),
+      endpoints: endpoints ?? allocatePerTenant(bearer.tenant),
     },
     makeSerialNumber(serialPrefix),
     validityOf(profile, issuing, new Date()),
