@@ -3,8 +3,16 @@ import type { PublicKey } from './key-rules.ts';
 
 /** What authorised a certificate: on record, and what a repeated request is recognised by. */
 export interface Credential {
-  readonly kind: 'one-time-password' | 'client-certificate' | 'registration-authority' | 'operator';
-  /** Credential id, serial number of the certificate presented, or the operator's account. */
+  readonly kind:
+    | 'one-time-password'
+    | 'client-certificate'
+    | 'factory-certificate'
+    | 'registration-authority'
+    | 'operator';
+  /**
+   * Credential id, serial number of the certificate presented, SHA-256 of the SubjectPublicKeyInfo of a factory
+   * certificate, or the operator's account.
+   */
   readonly id: string;
 }
 
@@ -26,6 +34,8 @@ export interface CertificatePlan {
   readonly requestKeyDigest?: string;
   /** Absolute URIs in order of preference. */
   readonly endpoints: readonly string[];
+  /** Regions that the request showed, by where; kept on record with the certificate. */
+  readonly foundRegions?: Readonly<Record<string, string>>;
   /** The device the certificate is for; absent for the server's own certificate. */
   readonly subscriber?: string;
   readonly credential: Credential;

@@ -39,6 +39,16 @@ export class ClientCertificateValidator {
     }
   }
 
+  /** Whether it is well-formed and names another issuer: then it is none of ours, whoever may know it. */
+  isForeign(der: Uint8Array): boolean {
+    try {
+      return this.#issuerOf(readCertificate(der)) === undefined;
+    } catch (error) {
+      if (!(error instanceof DerError || error instanceof CertificateError)) throw error;
+      return false;
+    }
+  }
+
   #examine(certificate: Certificate, now: Date): ClientCertificateVerdict {
     const issuer = this.#issuerOf(certificate);
     if (!issuer) return refused('it was not issued by this CA');

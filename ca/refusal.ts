@@ -9,6 +9,8 @@ export type RequestRefusalCode = 'malformed-request' | 'bad-signature' | 'unsupp
 /** Reasons found when the intent to issue is recorded. */
 export type IssuanceRefusalCode =
   | 'credential-spent'
+  | 'factory-certificate-used'
+  | 'factory-key-mismatch'
   | 'key-in-use'
   | 'key-compromised'
   | 'subscriber-inactive'

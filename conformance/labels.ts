@@ -12,6 +12,9 @@ export const labels = {
   'server-keys': '/serverkeygen makes keys, and may send them protected by TLS alone',
   'encrypted-keys': '/serverkeygen makes keys, and sends them only encrypted',
   profile: 'keys are P-384, and requests must have commonName and extKeyUsage',
+  factory:
+    'factory certificates of listed devices are accepted, and changeSubjectName; needs --factory-command',
+  'no-factory': 'no factory certificate is accepted; needs --factory-command',
   cmc: 'a password may serve as shared secret in /fullcmc',
 } as const;
 

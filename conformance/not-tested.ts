@@ -1,17 +1,11 @@
 import { notTestedOperations } from './not-tested-operations.ts';
 
-const thirdParty = 'needs a client certificate of a third-party authority that the server trusts';
-
 /** The rows that this suite leaves out, and why: together with requirements/ they are the whole list. */
 export const notTested: Readonly<Record<string, string>> = {
-  'TLS-16': thirdParty,
-  'TLS-17': thirdParty,
   'AUTH-15': 'needs the log of the server and its comparison of secrets',
   'CAC-14':
     'speaks about the examples of RFC 7030 appendix A, not about a server; CAC-10 has the visible part',
-  'ENR-06': thirdParty,
   'ENR-20': 'needs the server to be killed between signing and recording',
-  'REN-16': thirdParty,
   'RSP-12': 'needs the time that a request may wait for a person to pass: hours or days',
   'RSP-13': 'needs the signing device or the certification authority to be stopped',
   'RSP-18': 'permits two headers and demands nothing',

@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { ClientCertificate } from './self-made-certificates.ts';
 import { skip } from './skip.ts';
 
 const run = promisify(execFile);
@@ -23,12 +24,19 @@ export interface CommandLines {
   readonly approve?: string | undefined;
   readonly reject?: string | undefined;
   readonly decryptionKey?: string | undefined;
+  readonly factory?: string | undefined;
 }
 
 /** What a device decrypts with: an AES key it shares with the server, or the key of a certificate (PEM). */
 export type DecryptionKey =
   | { readonly id: Buffer; readonly sharedKey: Buffer }
   | { readonly id: Buffer; readonly certificate: string };
+
+/** A device that the server lists, with the certificate of its manufacturer (IEEE 802.1AR IDevID). */
+export interface FactoryDevice {
+  readonly device: string;
+  readonly client: ClientCertificate;
+}
 
 /** What only the operator of the server can do: hand out credentials, revoke certificates, decide about requests. */
 export class OperatorCommands {
@@ -52,6 +60,18 @@ export class OperatorCommands {
   async authority(label = ''): Promise<Credential> {
     const line = this.#line('authority');
     return credentialIn(await shell(line, { DEVICE: this.#nextDevice(), LABEL: label }));
+  }
+
+  /** A new device with a factory certificate, which may enroll under the label if such certificates are accepted there. */
+  async factoryDevice(label = ''): Promise<FactoryDevice> {
+    const line = this.#line('factory');
+    const printed = await shell(line, { DEVICE: this.#nextDevice(), LABEL: label });
+    const { device, certificate, key } = JSON.parse(printed) as Record<string, unknown>;
+    if (typeof device !== 'string' || typeof certificate !== 'string' || typeof key !== 'string')
+      throw new Error(
+        'the factory command must print JSON with "device", and "certificate" and "key" in PEM',
+      );
+    return { device, client: { cert: certificate, key } };
   }
 
   async revoke(serialNumber: string): Promise<void> {

@@ -18,6 +18,7 @@ const commandOptions = [
   'approve-command',
   'reject-command',
   'decryption-key-command',
+  'factory-command',
 ] as const;
 const labelNames = Object.keys(labels) as LabelName[];
 
@@ -54,6 +55,7 @@ async function main(): Promise<number> {
     approve: values['approve-command'],
     reject: values['reject-command'],
     decryptionKey: values['decryption-key-command'],
+    factory: values['factory-command'],
   });
   const given = values.root === undefined ? undefined : await readFile(values.root, 'utf8');
   const surroundings = {
