@@ -97,7 +97,12 @@ export async function checkLayers(root: string): Promise<LayerReport> {
     validate: true,
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.json'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.json'],
+      // Some packages have more than one entry, which their `exports` alone name.
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default'],
+    },
   } as Parameters<typeof cruise>[1]);
   const result = output as ICruiseResult;
   const own = result.modules.filter(({ source }) =>

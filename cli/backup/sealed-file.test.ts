@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { seal, UnsealError, unseal } from './sealed-file.ts';
+import { seal, sealedFiles, UnsealError, unseal } from './sealed-file.ts';
 
 const passphrase = 'correct horse battery staple';
 const header = 48;
@@ -32,6 +32,16 @@ describe('a sealed file', () => {
 
   test('is another one each time', async () => {
     assert.notDeepEqual(await all(seal([content], passphrase)), sealed);
+  });
+
+  test('of one use is not opened as one of another', async () => {
+    const text = await all(seal([content], passphrase, sealedFiles.text));
+    await assert.rejects(all(unseal([text], passphrase)), /This is no backup/);
+    await assert.rejects(all(unseal([sealed], passphrase, sealedFiles.text)), /no sealed file/);
+    // Nor when somebody writes the other name over it.
+    const renamed = Buffer.concat([sealed.subarray(0, 16), text.subarray(16)]);
+    await assert.rejects(all(unseal([renamed], passphrase)), UnsealError);
+    assert.deepEqual(await all(unseal([text], passphrase, sealedFiles.text)), content);
   });
 
   test('needs the passphrase', async () => {

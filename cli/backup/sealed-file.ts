@@ -2,7 +2,7 @@
  * A file that only who knows a passphrase can read, and that nobody else can have changed: scrypt (RFC 7914) and
  * AES-256-GCM over pieces, each of which knows its place and whether it is the last.
  *
- *     file  = magic (16 octets) salt (32 octets) piece...
+ *     file  = magic (16 octets, see sealedFiles) salt (32 octets) piece...
  *     piece = AES-256-GCM of 65536 octets, the last one of up to as many; ciphertext, then tag (16 octets)
  *     nonce = number of the piece (11 octets, big-endian, from 0), then 1 for the last piece and 0 for others
  *     additional data = magic and salt;   key = scrypt(passphrase, salt, N = 2^17, r = 8, p = 1)
@@ -11,7 +11,11 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from 'node:crypto';
 import { promisify } from 'node:util';
 
-const magic = Buffer.from('bestow-backup 1\n', 'latin1');
+/** What files begin with, by what they hold: the one is not taken for the other. */
+export const sealedFiles = { backup: 'bestow-backup 1\n', text: 'bestow-sealed 1\n' } as const;
+export type SealedFile = (typeof sealedFiles)[keyof typeof sealedFiles];
+
+const magicLength = 16;
 const saltLength = 32;
 const tagLength = 16;
 const pieceLength = 65_536;
@@ -33,8 +37,12 @@ export class UnsealError extends Error {
 
 type Octets = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
-export async function* seal(content: Octets, passphrase: string): AsyncGenerator<Buffer> {
-  const header = Buffer.concat([magic, randomBytes(saltLength)]);
+export async function* seal(
+  content: Octets,
+  passphrase: string,
+  magic: SealedFile = sealedFiles.backup,
+): AsyncGenerator<Buffer> {
+  const header = Buffer.concat([Buffer.from(magic, 'latin1'), randomBytes(saltLength)]);
   yield header;
   const key = await keyOf(passphrase, header);
   let number = 0;
@@ -45,8 +53,12 @@ export async function* seal(content: Octets, passphrase: string): AsyncGenerator
 }
 
 /** What it yields is as it was sealed; that nothing is missing at the end is known when it has ended. @throws UnsealError */
-export async function* unseal(sealed: Octets, passphrase: string): AsyncGenerator<Buffer> {
-  const { header, rest } = await splitHeader(sealed);
+export async function* unseal(
+  sealed: Octets,
+  passphrase: string,
+  magic: SealedFile = sealedFiles.backup,
+): AsyncGenerator<Buffer> {
+  const { header, rest } = await splitHeader(sealed, magic);
   const key = await keyOf(passphrase, header);
   let number = 0;
   for await (const { piece, last } of pieces(rest, pieceLength + tagLength))
@@ -76,7 +88,7 @@ function openPiece(
 
 async function keyOf(passphrase: string, header: Buffer): Promise<Buffer> {
   const derive = promisify<string, Buffer, number, typeof cost, Buffer>(scrypt);
-  return derive(passphrase, header.subarray(magic.length), 32, cost);
+  return derive(passphrase, header.subarray(magicLength), 32, cost);
 }
 
 function nonceOf(number: number, last: boolean): Buffer {
@@ -108,20 +120,26 @@ async function* pieces(
   yield { piece: Buffer.concat(held), last: true };
 }
 
-async function splitHeader(sealed: Octets): Promise<{ header: Buffer; rest: Octets }> {
+async function splitHeader(
+  sealed: Octets,
+  magic: SealedFile,
+): Promise<{ header: Buffer; rest: Octets }> {
   const parts =
     Symbol.asyncIterator in sealed ? sealed[Symbol.asyncIterator]() : sealed[Symbol.iterator]();
   let start = Buffer.alloc(0);
-  while (start.length < magic.length + saltLength) {
+  while (start.length < magicLength + saltLength) {
     const { value, done } = await parts.next();
     if (done) break;
     start = Buffer.concat([start, value]);
   }
-  if (start.length < magic.length + saltLength || !start.subarray(0, magic.length).equals(magic))
+  const begins = start.subarray(0, magicLength).toString('latin1');
+  if (start.length < magicLength + saltLength || begins !== magic)
     throw new UnsealError(
-      'This is no backup of Bestow, or one of a version that is not known here.',
+      magic === sealedFiles.backup
+        ? 'This is no backup of Bestow, or one of a version that is not known here.'
+        : 'This is no sealed file of Bestow, or one of a version that is not known here.',
     );
-  const header = start.subarray(0, magic.length + saltLength);
+  const header = start.subarray(0, magicLength + saltLength);
   return { header, rest: following(start.subarray(header.length), parts) };
 }
 
