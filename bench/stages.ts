@@ -7,6 +7,7 @@ import { checkCertificate } from '../ca/check-certificate.ts';
 import { CertificateComposer } from '../ca/compose-certificate.ts';
 import { makeSerialNumber } from '../ca/serial-number.ts';
 import { signStructure } from '../ca/sign-structure.ts';
+import { noRules } from '../enrollment/allocation/allocate.ts';
 import type { Caller } from '../enrollment/authenticator.ts';
 import { decideEnrollment } from '../enrollment/policy.ts';
 import { connectSigner } from '../hsm/signer-connection.ts';
@@ -76,6 +77,7 @@ export async function measureStages(data: string, say: (text: string) => void): 
         caller,
         profile,
         linking: 'absent',
+        allocation: noRules,
         source: '192.0.2.1',
         requestId: 'bench',
       });

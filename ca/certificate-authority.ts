@@ -100,6 +100,7 @@ export class CertificateAuthority {
       credential: plan.credential,
       ...optionalParts(plan),
       crlPartition: composer.crlPartition(serialNumber),
+      endpoints: plan.profile.endpoints === 'none' ? [] : plan.endpoints,
       ...validity,
       requestId: plan.requestId,
       recordedAt: now,
@@ -186,6 +187,7 @@ export class CertificateAuthority {
 function optionalParts(plan: CertificatePlan | KeylessPlan) {
   const { subscriber } = plan;
   const { linking, relayedBy, approval, revocationChallenge, requestKeyDigest, supersedes } = plan;
+  const { foundRegions } = plan;
   return {
     ...(subscriber === undefined ? {} : { subscriber }),
     ...(requestKeyDigest === undefined ? {} : { requestKeyDigest }),
@@ -194,6 +196,7 @@ function optionalParts(plan: CertificatePlan | KeylessPlan) {
     ...(approval === undefined ? {} : { approval }),
     ...(revocationChallenge === undefined ? {} : { revocationChallenge }),
     ...(supersedes === undefined ? {} : { supersedes }),
+    ...(foundRegions ? { foundRegions } : {}),
   };
 }
 

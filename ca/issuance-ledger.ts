@@ -30,6 +30,10 @@ export interface Intent {
   readonly supersedes?: string;
   /** The partition of the CRL that it is listed in when it is revoked (crl-partition.ts); the whole CRL alone without. */
   readonly crlPartition?: number;
+  /** As in the plan. */
+  readonly foundRegions?: Readonly<Record<string, string>>;
+  /** That it says, in order of preference; none where its profile has no place for them. */
+  readonly endpoints?: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly requestId: string;
@@ -84,6 +88,7 @@ export interface IssuanceRecord {
   readonly relayedBy?: string;
   /** Concealed; see CertificatePlan. */
   readonly revocationChallenge?: string;
+  readonly foundRegions?: Readonly<Record<string, string>>;
 }
 
 /** An intent that becomes a certificate. */

@@ -5,6 +5,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import type { CaState } from '../ca/ca-state.ts';
 import type { CaStateChange } from '../ca/ca-state-store.ts';
+import type { Certificate } from '../ca/certificate.ts';
 import {
   type CertificationAuthority,
   issuingKeysOf,
@@ -74,4 +75,13 @@ export function writeCaCopies(
 export function writeAtOnce(path: string, content: string | Uint8Array): void {
   writeFileSync(`${path}.new`, content);
   renameSync(`${path}.new`, path);
+}
+
+/** Every certificate from the issuing keys, those they had and those they will have, up to their roots. */
+export function certificatesOfCa(ca: CertificationAuthority): Certificate[] {
+  return issuingKeysOf(ca).flatMap(({ chain: { issuing, intermediates, root } }) => [
+    issuing,
+    ...intermediates,
+    root,
+  ]);
 }

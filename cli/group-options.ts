@@ -6,10 +6,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { checkProfileName } from '../ca/built-in-profiles.ts';
 import { checkIssuerName } from '../ca/ca-state.ts';
 import { deviceKeyTypes } from '../ca/device-key-types.ts';
+import { checkWebhookId } from '../enrollment/events/webhooks.ts';
 import {
   challengePasswordMeanings,
   credentialPolicies,
   defaultSettings,
+  factoryCertificatePolicies,
+  factoryUses,
   type GroupSettings,
   generatedKeyTypes,
   linkings,
@@ -78,15 +81,36 @@ const settingOptions: Record<keyof GroupSettings, SettingOption> = {
     description: 'what challengePassword in a request means; one-time-password is for old clients',
     choices: challengePasswordMeanings,
   },
+  pairingCodes: {
+    flag: 'pairing-codes',
+    description: 'accept pairing codes, which people can type: bestow pair',
+    choices: onOff,
+  },
   cmcSharedSecret: {
     flag: 'cmc-shared-secret',
     description: 'keep new one-time passwords so that they can prove identity in /fullcmc',
     choices: onOff,
   },
+  factoryCertificates: {
+    flag: 'factory-certificates',
+    description: 'accept factory certificates of devices that are listed: bestow manufacturer',
+    choices: factoryCertificatePolicies,
+  },
+  factoryUse: {
+    flag: 'factory-use',
+    description:
+      'how often a device enrolls by its factory certificate: once until it is reset, or repeatedly',
+    choices: factoryUses,
+  },
   approval: {
     flag: 'approval',
     description: 'a person must approve each certificate: bestow pending',
     choices: onOff,
+  },
+  authorizationWebhook: {
+    flag: 'authorization-webhook',
+    description: 'the webhook that must allow each certificate, or none: bestow webhook list',
+    check: (word) => (word === 'none' ? '' : checkWebhookId(word)),
   },
   subjectChange: {
     flag: 'subject-change',
@@ -192,7 +216,7 @@ export function settingsIn(options: object): Partial<GroupSettings> {
 function wordOf(name: keyof GroupSettings, settings: GroupSettings): string {
   const value = settings[name];
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  if (typeof value === 'string') return value;
+  if (typeof value === 'string') return value || 'none';
   const setting = settingOptions[name];
   if (value.length > 0) return value.join(',');
   return 'none' in setting ? (setting.none ?? '') : '';

@@ -5,13 +5,17 @@ import type { CertificatePlan } from '../ca/certificate-plan.ts';
 import { parseCertificateRequest } from '../ca/certificate-request.ts';
 import { encodeSubject } from '../ca/distinguished-name.ts';
 import { Refusal } from '../ca/refusal.ts';
+import { Unavailable } from '../ca/unavailable.ts';
 import type { OpenStores } from '../storage/stores.ts';
 import { forgeRequest } from '../test/support/forged-request.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
+import { noAuthorization } from '../test/support/no-authorization.ts';
 import { oneIssuer } from '../test/support/one-issuer.ts';
 import { makePlan, makePublicKey, makeSoftwareCa } from '../test/support/software-ca.ts';
 import { admit, type EnrollmentParts } from './admit.ts';
+import { noRules } from './allocation/allocate.ts';
 import { ApprovalPending, TooManyRequestsPending } from './approvals.ts';
+import type { Authorization, AuthorizationQuestion } from './authorization.ts';
 import { defaultSettings } from './group-settings.ts';
 import type { EnrollmentOrder } from './policy.ts';
 
@@ -28,6 +32,7 @@ before(async () => {
   parts = {
     issuers: oneIssuer(authority, {}),
     approvals,
+    authorization: noAuthorization,
     waiting: { retryAfter: 7, validity: 3600 },
   };
 });
@@ -57,6 +62,7 @@ async function newcomer({ approval = true } = {}): Promise<Asking> {
     caller: { device, tenant, group: { ...group, settings }, credential: plan.credential },
     profile: plan.profile,
     linking: 'absent',
+    allocation: noRules,
     source: '192.0.2.1',
     requestId: `request-${counter}`,
   };
@@ -251,5 +257,66 @@ describe('an approval is for one certificate', () => {
     await assert.rejects(ask(asking, renewal), { code: 'approval-rejected' });
     const [record] = await issuedTo(asking);
     assert.equal(record?.revokedAt, undefined);
+  });
+});
+
+describe('who must authorise it', () => {
+  /** @param settings beside the webhook */
+  async function askWith(answer: Authorization['ask'], settings: { approval?: boolean } = {}) {
+    const { order, plan } = await newcomer({ approval: settings.approval ?? false });
+    const { caller } = order;
+    const { group } = caller;
+    const named = { ...group.settings, authorizationWebhook: 'inventory' };
+    const asking: Asking = {
+      plan,
+      order: { ...order, caller: { ...caller, group: { ...group, settings: named } } },
+    };
+    const authorization = { ask: answer };
+    const asked = (changes: Partial<CertificatePlan> = {}) =>
+      admit({ ...plan, ...changes }, asking.order, { ...parts, authorization });
+    return { asking, asked };
+  }
+
+  test('is asked for each certificate, and about the key and the names in it', async () => {
+    const questions: AuthorizationQuestion[] = [];
+    const { asking, asked } = await askWith(async (question) => {
+      questions.push(question);
+      return { decision: 'allow' };
+    });
+    const { repeated } = await asked();
+    assert.equal(repeated, false);
+    assert.equal((await asked()).repeated, true);
+    assert.equal(questions.length, 2);
+    const { request, source, requestId, caller } = asking.order;
+    assert.partialDeepStrictEqual(questions[0], {
+      ...{ webhook: 'inventory', device: caller.device.id, tenant: 'acme', group: 'acme' },
+      ...{ publicKeyDigest: request.publicKeyDigest, source, requestId },
+      subject: `commonName=${caller.device.id}`,
+    });
+  });
+
+  test('can deny it: then nothing is spent, and no person is asked', async () => {
+    for (const approval of [false, true]) {
+      const deny = async () => ({ decision: 'deny', reason: 'It was stolen.' }) as const;
+      const { asking, asked } = await askWith(deny, { approval });
+      await assert.rejects(asked(), { code: 'authorization-denied', message: /It was stolen\./ });
+      assert.equal(await passwordOf(asking), 'unused');
+      assert.deepEqual(await issuedTo(asking), []);
+      const pending = await stores.approvals.list({ at: new Date(), limit: 1000 });
+      assert.ok(pending.every(({ device }) => device !== asking.order.caller.device.id));
+    }
+  });
+
+  test('may be out of reach: then nothing is issued or spent', async () => {
+    const { asking, asked } = await askWith(() => Promise.reject(new Unavailable('away')));
+    await assert.rejects(asked(), { name: 'Unavailable' });
+    assert.equal(await passwordOf(asking), 'unused');
+    assert.deepEqual(await issuedTo(asking), []);
+  });
+
+  test('is not asked about what could not be issued', async () => {
+    const { asking, asked } = await askWith(() => assert.fail('asked'));
+    await stores.devices.setStatus(asking.order.caller.device.id, 'blocked', 'test', new Date());
+    await assert.rejects(asked(), { code: 'subscriber-inactive' });
   });
 });

@@ -14,6 +14,7 @@ import {
   type Approvals,
   TooManyRequestsPending,
 } from './approvals.ts';
+import type { Authorization } from './authorization.ts';
 import type { Issuers } from './issuers.ts';
 import type { EnrollmentOrder, KeylessOrder } from './policy.ts';
 import type { EnrollmentRefusalCode } from './refusal.ts';
@@ -22,14 +23,17 @@ import type { EnrollmentRefusalCode } from './refusal.ts';
 export interface EnrollmentParts {
   readonly issuers: Issuers;
   readonly approvals: Approvals;
+  /** Asked where the group names a webhook for it. */
+  readonly authorization: Authorization;
   /** Seconds: when a device that waits for a person may ask again, and how long its request is remembered. */
   readonly waiting: { readonly retryAfter: number; readonly validity: number };
 }
 
 /**
- * Issues what was decided, once it is approved where that is needed. Nothing is spent before, and nobody is asked to approve
- * what could not be issued.
- * @throws ApprovalPending, TooManyRequestsPending, Refusal approval-rejected, and what CertificateAuthority.issue throws
+ * Issues what was decided, once it is authorised and approved where that is needed. Nothing is spent before, and nobody is
+ * asked about what could not be issued.
+ * @throws ApprovalPending, TooManyRequestsPending, Refusal authorization-denied, approval-rejected, Unavailable where nobody
+ * can be asked, and what CertificateAuthority.issue throws
  */
 export function admit(
   plan: CertificatePlan,
@@ -52,8 +56,10 @@ export async function admitKeyless(
 ): Promise<Issued> {
   const { approvals } = parts;
   const { authority } = parts.issuers.of(order.caller.group);
-  if (!order.caller.group.settings.approval) return authority.issue(await withKey());
-  await authority.requireIssuable(plan);
+  const { approval, authorizationWebhook } = order.caller.group.settings;
+  if (approval || authorizationWebhook !== '') await authority.requireIssuable(plan);
+  if (authorizationWebhook !== '') await requireAuthorization(plan, order, parts);
+  if (!approval) return authority.issue(await withKey());
   const request = approvalRequestOf(plan, order, parts);
   const issueApproved = async (sought: Approval | 'too-many-pending') => {
     if (sought === 'too-many-pending')
@@ -68,6 +74,34 @@ export async function admitKeyless(
     // It was used for an earlier certificate, and this is no repetition of that request: a new decision is needed.
     return issueApproved(await approvals.seek(request, true));
   }
+}
+
+/** Asked again by each repetition: what was allowed once may be denied by now. */
+async function requireAuthorization(
+  plan: CertificatePlan | KeylessPlan,
+  { caller, request, source, requestId }: KeylessOrder,
+  { authorization }: EnrollmentParts,
+): Promise<void> {
+  const { device, group, tenant } = caller;
+  const answer = await authorization.ask({
+    webhook: group.settings.authorizationWebhook,
+    device: device.id,
+    group: group.label,
+    tenant: tenant.id,
+    context: { ...device },
+    ...('publicKey' in plan ? { publicKeyDigest: request.publicKeyDigest } : {}),
+    subject: describeName(readName(readDer(plan.subject))),
+    names: plan.subjectAltNames,
+    endpoints: plan.endpoints,
+    profile: plan.profile.name,
+    source,
+    requestId,
+  });
+  if (answer.decision === 'deny')
+    throw new Refusal<EnrollmentRefusalCode>(
+      'authorization-denied',
+      `The certificate was denied by who must authorise it: ${answer.reason}`,
+    );
 }
 
 function approvalRequestOf(

@@ -17,6 +17,7 @@ const basic = { carrier: 'basic', userName: 'device-1' } as const;
 const shown = {
   nothing: { certificate: false, passwords: [] },
   certificate: { certificate: true, passwords: [] },
+  factory: { certificate: false, factoryCertificate: true, passwords: [] },
   password: { certificate: false, passwords: [basic] },
   both: { certificate: true, passwords: [basic] },
 } satisfies Record<string, Shown>;
@@ -25,11 +26,11 @@ type What = keyof typeof shown;
 /** What is enough, for each policy; everything else is not. */
 const enough: Record<CredentialPolicy, Record<Purpose, What[]>> = {
   either: {
-    enrollment: ['certificate', 'password', 'both'],
+    enrollment: ['certificate', 'factory', 'password', 'both'],
     're-enrollment': ['certificate', 'both'],
   },
   password: { enrollment: ['password', 'both'], 're-enrollment': ['certificate', 'both'] },
-  certificate: { enrollment: ['certificate'], 're-enrollment': ['certificate'] },
+  certificate: { enrollment: ['certificate', 'factory'], 're-enrollment': ['certificate'] },
   both: { enrollment: ['both'], 're-enrollment': ['both'] },
 };
 

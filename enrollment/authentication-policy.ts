@@ -18,6 +18,8 @@ export interface ShownPassword {
 export interface Shown {
   /** A good client certificate, of the same device as any password. */
   readonly certificate: boolean;
+  /** A good factory certificate: for enrollment it is as good as one of ours, and for nothing else. */
+  readonly factoryCertificate?: boolean;
   readonly passwords: readonly ShownPassword[];
 }
 
@@ -55,7 +57,7 @@ function objectionToPassword(
 
 function whatIsMissing(
   { label, settings: { credentials } }: Group,
-  { certificate, passwords }: Shown,
+  { certificate, factoryCertificate = false, passwords }: Shown,
   purpose: Purpose,
 ): string | undefined {
   const password = passwords.length > 0;
@@ -67,7 +69,7 @@ function whatIsMissing(
     return certificate ? undefined : 'Re-enrollment needs the client certificate to be renewed.';
   if (credentials === 'password' && !password)
     return `The group ${label} asks for a password; a client certificate serves for re-enrollment alone.`;
-  return certificate || password
+  return certificate || factoryCertificate || password
     ? undefined
     : 'The request has neither a client certificate nor a password.';
 }

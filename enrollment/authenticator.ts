@@ -1,9 +1,9 @@
 import type { Certificate } from '../ca/certificate.ts';
 import type { Credential } from '../ca/certificate-plan.ts';
-import { Refusal } from '../ca/refusal.ts';
+import type { FoundRegions } from './allocation/allocation-policy.ts';
 import type { Device } from './device.ts';
 import type { Group } from './group.ts';
-import type { EnrollmentRefusalCode } from './refusal.ts';
+import { DeviceRefused } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
 
 /** Who asks: a device that has proven to be itself. */
@@ -14,6 +14,10 @@ export interface Caller {
   readonly credential: Credential;
   /** The device's certificate that was presented, or is to be renewed. */
   readonly certificate?: Certificate;
+  /** Subject of the factory certificate that was presented, DER. It may say where a device belongs; it names nobody here. */
+  readonly factorySubject?: Uint8Array;
+  /** On record with that certificate: regions that the requests before showed. */
+  readonly foundRegions?: FoundRegions;
   /** Set when the one-time password is spent: the digest of the only key that may still use it. */
   readonly spentOn?: string;
   /** The registration authority that asks in the device's place; it has been authenticated, not the device. */
@@ -23,10 +27,7 @@ export interface Caller {
 /** Authenticated is not authorised: a known device may be barred. @throws Refusal device-blocked, tenant-suspended */
 export function requireActive(device: Device, tenant: Tenant): void {
   if (device.status === 'blocked')
-    throw new Refusal<EnrollmentRefusalCode>('device-blocked', `Device ${device.id} is blocked.`);
+    throw new DeviceRefused('device-blocked', device.id, `Device ${device.id} is blocked.`);
   if (tenant.suspended)
-    throw new Refusal<EnrollmentRefusalCode>(
-      'tenant-suspended',
-      `Tenant ${tenant.id} is suspended.`,
-    );
+    throw new DeviceRefused('tenant-suspended', device.id, `Tenant ${tenant.id} is suspended.`);
 }

@@ -67,6 +67,13 @@ describe('who is known by a certificate', () => {
     assert.equal((await authenticator.identify({ certificate })).device.id, subscriber);
   });
 
+  test('with the regions that are on record with its certificate', async () => {
+    const foundRegions = { certificate: 'eu' };
+    const { certificate } = await issue({ subscriber: await newDevice(), foundRegions });
+    const caller = await authenticator.identify({ certificate });
+    assert.deepEqual(caller.foundRegions, foundRegions);
+  });
+
   test('on the path of its group', async () => {
     const { certificate } = await issue({ subscriber: await newDevice() });
     await authenticator.identify({ certificate, group: groupOf('acme') });

@@ -2,12 +2,11 @@ import type { Certificate } from '../ca/certificate.ts';
 import type { ClientCertificateValidator } from '../ca/client-certificate.ts';
 import { sameBytes } from '../ca/der.ts';
 import type { IssuanceLedger, IssuanceRecord } from '../ca/issuance-ledger.ts';
-import { Refusal } from '../ca/refusal.ts';
 import { type Caller, requireActive } from './authenticator.ts';
 import type { Device } from './device.ts';
 import type { DeviceRegistry } from './device-registry.ts';
 import { type Group, roleContradiction } from './group.ts';
-import { type EnrollmentRefusalCode, unauthenticated } from './refusal.ts';
+import { DeviceRefused, unauthenticated } from './refusal.ts';
 
 export interface CertificateCredentials {
   /** The TLS client certificate, DER. That the peer holds its key was proven in the handshake. */
@@ -40,6 +39,11 @@ export class CertificateAuthenticator {
     this.#validator = validator;
     this.#ledger = ledger;
     this.#registry = registry;
+  }
+
+  /** Whether a certificate is another's, and well-formed: it identifies nobody here. */
+  isForeign(certificate: Uint8Array): boolean {
+    return this.#validator.isForeign(certificate);
   }
 
   /** @throws Refusal unauthenticated, certificate-revoked, device-blocked, tenant-suspended */
@@ -97,14 +101,17 @@ export class CertificateAuthenticator {
       tenant,
       group,
       certificate,
+      ...(record.foundRegions ? { foundRegions: record.foundRegions } : {}),
       credential: { kind: 'client-certificate', id: serialNumber },
     };
   }
 }
 
-function revoked({ serialNumber, revocationReason = 'unspecified' }: IssuanceRecord) {
-  return new Refusal<EnrollmentRefusalCode>(
+function revoked(record: IssuanceRecord): DeviceRefused {
+  const { serialNumber, subscriber, revocationReason = 'unspecified' } = record;
+  return new DeviceRefused(
     'certificate-revoked',
+    subscriber,
     revocationReason === 'certificateHold'
       ? `The certificate ${serialNumber} is on hold; an operator can release it.`
       : `The certificate ${serialNumber} is revoked (${revocationReason}).`,

@@ -3,10 +3,12 @@ import { Refusal } from '../ca/refusal.ts';
 import { type Caller, requireActive } from './authenticator.ts';
 import { hashOneTimePassword } from './one-time-password.ts';
 import type {
+  AuthenticationAttempt,
   CountedAttempt,
   OneTimePasswordStore,
   PasswordOfDevice,
 } from './one-time-password-store.ts';
+import { hashPairingCode, readPairingCode } from './pairing-code.ts';
 import { TooManyFailures, unauthenticated } from './refusal.ts';
 
 /** Under which name a password came, in whatever form, and from where. */
@@ -17,7 +19,7 @@ export interface PasswordCredentials extends PasswordSender {
   readonly password: string;
 }
 
-/** Knows devices by one-time password. The password is spent later, with the intent to issue. */
+/** Knows devices by one-time password, or pairing code. The password is spent later, with the intent to issue. */
 export class OneTimePasswordAuthenticator {
   readonly #store: OneTimePasswordStore;
   readonly #pepper: Uint8Array;
@@ -27,18 +29,31 @@ export class OneTimePasswordAuthenticator {
     this.#pepper = pepper;
   }
 
-  /** @throws Refusal unauthenticated, too-many-failures, device-blocked, tenant-suspended */
+  /** @throws Refusal unauthenticated, mistyped-code, too-many-failures, device-blocked, tenant-suspended */
   async identify(credentials: PasswordCredentials): Promise<Caller> {
-    const passwordHash = hashOneTimePassword(credentials.password, this.#pepper);
-    const outcome = await this.#store.match({ ...attemptOf(credentials), passwordHash });
+    const outcome = await this.#store.match(this.#attemptWith(credentials));
     switch (outcome.kind) {
       case 'paused':
         throw new TooManyFailures(outcome.retryAfter);
       case 'failed':
         throw unauthenticated(outcome.reason);
       case 'matched':
+        if (!isTaken(outcome))
+          return this.fail(
+            credentials,
+            `The group ${outcome.group.label} takes no pairing code, such as ${outcome.password.id}.`,
+          );
         return callerBy(outcome);
     }
+  }
+
+  #attemptWith(credentials: PasswordCredentials): AuthenticationAttempt {
+    const attempt = attemptOf(credentials);
+    const { userName, password } = credentials;
+    const code = readPairingCode(password);
+    return code
+      ? { ...attempt, passwordHash: hashPairingCode(code, userName, this.#pepper), pairing: true }
+      : { ...attempt, passwordHash: hashOneTimePassword(password, this.#pepper) };
   }
 
   /**
@@ -68,6 +83,10 @@ export class OneTimePasswordAuthenticator {
     await this.#store.recordFailure(attemptOf(sender), reason);
     throw unauthenticated(reason);
   }
+}
+
+function isTaken({ password, group }: PasswordOfDevice): boolean {
+  return password.kind === 'one-time-password' || group.settings.pairingCodes;
 }
 
 /** The sender alone: what else was sent with the name is nobody else's affair. */

@@ -22,6 +22,7 @@ import {
 } from '../test/support/forged-request.ts';
 import { memoryLedger } from '../test/support/memory-ledger.ts';
 import { devicesFor90Days, makePlan, makeSoftwareCa } from '../test/support/software-ca.ts';
+import { noRules } from './allocation/allocate.ts';
 import type { Caller } from './authenticator.ts';
 import type { Device } from './device.ts';
 import { defaultSettings } from './group-settings.ts';
@@ -93,6 +94,7 @@ async function orderOf({ change, request = {}, accepted = true }: Asked): Promis
     caller,
     profile: devicesFor90Days,
     linking: 'absent',
+    allocation: noRules,
     source: '192.0.2.1',
     requestId: 'request-1',
   };

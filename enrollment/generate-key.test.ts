@@ -22,8 +22,10 @@ import {
   sequence,
 } from '../test/support/forged-request.ts';
 import { memoryLedger } from '../test/support/memory-ledger.ts';
+import { noAuthorization } from '../test/support/no-authorization.ts';
 import { oneIssuer } from '../test/support/one-issuer.ts';
 import { devicesFor90Days, makeSoftwareCa, type SoftwareCa } from '../test/support/software-ca.ts';
+import { noRules } from './allocation/allocate.ts';
 import type { Approvals } from './approvals.ts';
 import type { Caller } from './authenticator.ts';
 import { type DeviceKey, DeviceKeySecrets, type DeviceKeys } from './device-keys.ts';
@@ -104,6 +106,7 @@ const partsWith = ({
     packager === 'none' ? {} : { cmcSigner: packager },
   ),
   approvals: {} as Approvals,
+  authorization: noAuthorization,
   waiting: { retryAfter: 1, validity: 1 },
   keyGenerators: { platform },
   deviceKeys,
@@ -150,6 +153,7 @@ function orderOf({ attributes = [], caller = {}, ...changes }: OrderChanges = {}
     },
     profile: devicesFor90Days,
     linking: 'absent',
+    allocation: noRules,
     source: '192.0.2.1',
     requestId: 'request-1',
   };

@@ -42,10 +42,30 @@ describe('what contradicts itself is refused, and its parts alone are not', () =
       { passwordSchemes: [] },
       /no way to send one/,
     ],
+    'factory certificates where a password alone counts': [
+      { credentials: 'password' },
+      { factoryCertificates: 'listed' },
+      /factory certificate is no password/,
+    ],
+    'factory certificates where a certificate of ours counts beside a password': [
+      { credentials: 'both' },
+      { factoryCertificates: 'listed' },
+      /must be one that was issued here/,
+    ],
     'a key made here that is not accepted here': [
       { serverKeys: 'platform', serverKeyType: 'RSA-2048' },
       { keyTypes: ['P-256', 'Ed25519'] },
       /kind of key that this group does not accept/,
+    ],
+    'pairing codes where no password counts': [
+      { credentials: 'certificate' },
+      { pairingCodes: true },
+      /pairing code is a password/,
+    ],
+    'pairing codes that cannot be sent': [
+      { passwordSchemes: ['digest'] },
+      { pairingCodes: true },
+      /no way to send a pairing code/,
     ],
     'an answer repeated by a certificate where a password was spent beside it': [
       { credentials: 'both' },
@@ -78,6 +98,11 @@ describe('what may look like a contradiction and is none', () => {
       passwordSchemes: [],
       challengePassword: 'one-time-password',
       linking: 'off',
+    },
+    'pairing codes in the request alone': {
+      pairingCodes: true,
+      passwordSchemes: [],
+      requestParts: ['otpChallenge'],
     },
     'no HTTP scheme where a certificate may do': { passwordSchemes: [] },
     'one kind of key that takes the hash functions': {

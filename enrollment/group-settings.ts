@@ -67,6 +67,14 @@ export type ServerKeyDelivery = (typeof serverKeyDeliveries)[number];
 export const revokeOldPolicies = ['never', 'after-new-is-used', 'now'] as const;
 export type RevokeOldPolicy = (typeof revokeOldPolicies)[number];
 
+/** Whether certificates that manufacturers gave to devices identify those that the registry lists. */
+export const factoryCertificatePolicies = ['off', 'listed'] as const;
+export type FactoryCertificatePolicy = (typeof factoryCertificatePolicies)[number];
+
+/** How often a device enrolls by its factory certificate: once, until an operator resets it, or whenever it wants. */
+export const factoryUses = ['once', 'repeatedly'] as const;
+export type FactoryUse = (typeof factoryUses)[number];
+
 export interface GroupSettings {
   /** Name of the issuing CA. */
   readonly issuer: string;
@@ -78,10 +86,16 @@ export interface GroupSettings {
   /** Whether a password without a user name is enough. */
   readonly passwordOnly: boolean;
   readonly challengePassword: ChallengePasswordMeaning;
+  /** Whether one-time passwords may be short enough to be typed; they come by HTTP Basic or in the request. */
+  readonly pairingCodes: boolean;
   /** Whether one-time passwords may serve as shared secret of Full CMC (RFC 5272 section 6.2), which needs them in clear. */
   readonly cmcSharedSecret: boolean;
+  readonly factoryCertificates: FactoryCertificatePolicy;
+  readonly factoryUse: FactoryUse;
   /** Whether a person must approve each certificate. */
   readonly approval: boolean;
+  /** Id of the webhook that must allow each certificate; none where it is empty. */
+  readonly authorizationWebhook: string;
   /** Whether changeSubjectName (RFC 6402 section 2.8) may bring the names that the registry holds now. */
   readonly subjectChange: boolean;
   /** Kinds of key accepted; none means all that the server accepts. */
@@ -105,8 +119,12 @@ export const defaultSettings: GroupSettings = {
   passwordSchemes: ['basic'],
   passwordOnly: true,
   challengePassword: 'linking',
+  pairingCodes: false,
   cmcSharedSecret: false,
+  factoryCertificates: 'off',
+  factoryUse: 'once',
   approval: false,
+  authorizationWebhook: '',
   subjectChange: false,
   keyTypes: [],
   signatureHashes: [],
@@ -140,6 +158,18 @@ const contradictions: readonly [(settings: GroupSettings) => boolean, string][] 
     'A one-time password as shared secret of CMC is a password, which this group does not accept as credential.',
   ],
   [
+    ({ pairingCodes, credentials }) => pairingCodes && credentials === 'certificate',
+    'A pairing code is a password, which this group does not accept as credential.',
+  ],
+  [
+    ({ pairingCodes, passwordSchemes: schemes, requestParts: parts, challengePassword }) =>
+      pairingCodes &&
+      !schemes.includes('basic') &&
+      !parts.includes('otpChallenge') &&
+      challengePassword === 'linking',
+    'There is no way to send a pairing code: offer HTTP Basic, or require otpChallenge.',
+  ],
+  [
     ({ requestParts: parts, credentials }) =>
       parts.includes('otpChallenge') && credentials === 'certificate',
     'otpChallenge carries a one-time password, which this group does not accept as credential.',
@@ -151,6 +181,16 @@ const contradictions: readonly [(settings: GroupSettings) => boolean, string][] 
       !parts.includes('otpChallenge') &&
       challengePassword === 'linking',
     'A password is required, but there is no way to send one: offer an HTTP scheme, or require otpChallenge.',
+  ],
+  [
+    ({ factoryCertificates, credentials }) =>
+      factoryCertificates === 'listed' && credentials === 'password',
+    'A factory certificate is no password, which is all that this group accepts for enrollment.',
+  ],
+  [
+    ({ factoryCertificates, credentials }) =>
+      factoryCertificates === 'listed' && credentials === 'both',
+    'With a password and a certificate together, the certificate must be one that was issued here, which a new device with a factory certificate does not have.',
   ],
   [
     ({ revokeOld, credentials }) => revokeOld === 'now' && credentials === 'both',

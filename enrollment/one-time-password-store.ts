@@ -1,6 +1,6 @@
 import type { Device } from './device.ts';
 import type { Group } from './group.ts';
-import type { OneTimePassword } from './one-time-password.ts';
+import type { OneTimePassword, PasswordKind } from './one-time-password.ts';
 import type { Tenant } from './tenant.ts';
 
 /** An attempt to authenticate, as far as failures are counted by it. */
@@ -16,8 +16,10 @@ export interface CountedAttempt {
 }
 
 export interface AuthenticationAttempt extends CountedAttempt {
-  /** See hashOneTimePassword. */
+  /** See hashOneTimePassword and hashPairingCode. */
   readonly passwordHash: string;
+  /** What was sent is a pairing code, whether or not there is such a one: its failures are counted for the device besides. */
+  readonly pairing?: boolean;
 }
 
 /** How many failures within the window lead to a pause. */
@@ -64,6 +66,8 @@ export type SharedSecretOutcome =
 
 export interface NewOneTimePassword {
   readonly id: string;
+  /** A one-time password, when left out. */
+  readonly kind?: PasswordKind;
   readonly device: string;
   readonly passwordHash: string;
   /** See DigestSecrets. */
@@ -77,13 +81,15 @@ export interface NewOneTimePassword {
 
 /** Port. storage/ implements it. */
 export interface OneTimePasswordStore {
+  /** A new pairing code takes the place of the unused ones of its device, which are revoked. */
   create(password: NewOneTimePassword): Promise<void>;
   list(filter: { device?: string; limit: number }): Promise<OneTimePassword[]>;
   /** @returns what it is now, or undefined if there is none with that id; a spent one stays spent */
   revoke(id: string, by: string, at: Date): Promise<OneTimePassword | undefined>;
   /**
    * Finds the password that was sent, unused or spent, not expired nor revoked, of the device named.
-   * A failure is counted before the answer; a success writes nothing: the password is spent with the intent.
+   * A failure is counted before the answer; a success writes nothing: the password is spent with the intent. Attempts
+   * with pairing codes are judged one after the other, so that as many as are sent at once, no more are judged than are allowed.
    */
   match(attempt: AuthenticationAttempt): Promise<AttemptOutcome>;
   /**
@@ -98,4 +104,11 @@ export interface OneTimePasswordStore {
   pauseOf(attempt: CountedAttempt): Promise<number | undefined>;
   /** Counts a failure found by others: a spent password used with another key, a wrong Digest response. */
   recordFailure(attempt: CountedAttempt, reason: string): Promise<void>;
+  /**
+   * How many pairing codes failed for a device: those sent for it while it had an unused one. New codes and time change
+   * nothing in it; it ends when the device spends a password. From mostPairingFailures on, its codes are refused.
+   */
+  pairingFailures(device: string): Promise<number>;
+  /** Starts the count anew. */
+  forgetPairingFailures(device: string, by: string, at: Date): Promise<void>;
 }

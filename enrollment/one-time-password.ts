@@ -6,9 +6,13 @@
 
 import { createHmac, randomBytes } from 'node:crypto';
 
+/** A pairing code is a one-time password that people can type (pairing-code.ts). */
+export type PasswordKind = 'one-time-password' | 'numeric-pairing-code' | 'long-pairing-code';
+
 export interface OneTimePassword {
   /** Credential id: no secret; a device may send it as user name instead of its own id. */
   readonly id: string;
+  readonly kind: PasswordKind;
   readonly device: string;
   readonly state: 'unused' | 'spent' | 'revoked';
   readonly createdAt: Date;
@@ -18,17 +22,18 @@ export interface OneTimePassword {
   readonly publicKeyDigest?: string;
 }
 
-const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+/** Crockford's base32. */
+export const passwordAlphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const symbols = 28;
 
 export function makeOneTimePassword(): string {
-  const text = Array.from(randomBytes(symbols), (octet) => alphabet[octet & 31]).join('');
+  const text = Array.from(randomBytes(symbols), (octet) => passwordAlphabet[octet & 31]).join('');
   return (text.match(/.{4}/g) ?? []).join('-');
 }
 
 /** A credential id: 50 random bits, for telling passwords apart in lists and logs. */
 export function makeCredentialId(): string {
-  return `otp-${Array.from(randomBytes(10), (octet) => alphabet[octet & 31]).join('')}`.toLowerCase();
+  return `otp-${Array.from(randomBytes(10), (octet) => passwordAlphabet[octet & 31]).join('')}`.toLowerCase();
 }
 
 /**
@@ -37,10 +42,14 @@ export function makeCredentialId(): string {
  * that looking the hash up in an index tells nothing by its timing.
  */
 export function hashOneTimePassword(password: string, pepper: Uint8Array): string {
-  const canonical = password
+  return createHmac('sha256', pepper).update(canonicalPassword(password)).digest('hex');
+}
+
+/** A password as it was made, of one as it was typed: without hyphens and blanks, in upper case, O, I and L read as digits. */
+export function canonicalPassword(password: string): string {
+  return password
     .toUpperCase()
     .replaceAll(/[\s-]/g, '')
     .replaceAll('O', '0')
     .replaceAll(/[IL]/g, '1');
-  return createHmac('sha256', pepper).update(canonical).digest('hex');
 }

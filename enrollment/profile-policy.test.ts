@@ -22,6 +22,7 @@ import {
   forgeRequest,
   sequence,
 } from '../test/support/forged-request.ts';
+import { noRules } from './allocation/allocate.ts';
 import { asKeyless } from './generate-key.ts';
 import type { Group } from './group.ts';
 import { defaultSettings, type GroupSettings } from './group-settings.ts';
@@ -65,6 +66,7 @@ async function orderOf(
     },
     profile,
     linking: 'absent',
+    allocation: noRules,
     source: '192.0.2.1',
     requestId: 'request-1',
   };

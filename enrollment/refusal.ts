@@ -3,16 +3,21 @@ import { Refusal } from '../ca/refusal.ts';
 /** Why a caller who may be well-formed gets no certificate. */
 export type EnrollmentRefusalCode =
   | 'unauthenticated'
+  | 'mistyped-code'
   | 'identity-mismatch'
   | 'request-incomplete'
   | 'linking-required'
   | 'linking-failed'
+  | 'factory-certificate-refused'
   | 'device-blocked'
+  | 'device-quarantined'
+  | 'no-endpoint'
   | 'tenant-suspended'
   | 'certificate-revoked'
   | 'too-many-failures'
   | 'approval-pending'
   | 'approval-rejected'
+  | 'authorization-denied'
   | 'too-many-requests-pending'
   | 'unknown-certificate'
   | 'revocation-not-permitted'
@@ -32,6 +37,16 @@ export function unauthenticated(reason: string): Refusal<EnrollmentRefusalCode> 
 
 export function identityMismatch(reason: string): Refusal<EnrollmentRefusalCode> {
   return new Refusal('identity-mismatch', reason);
+}
+
+/** Refused, though it is known which device asks. */
+export class DeviceRefused extends Refusal<EnrollmentRefusalCode> {
+  readonly device: string | undefined;
+
+  constructor(code: EnrollmentRefusalCode, device: string | undefined, message: string) {
+    super(code, message);
+    this.device = device;
+  }
 }
 
 /** The Digest response would do with a new nonce (RFC 7616 section 3.3, `stale`). */

@@ -194,10 +194,12 @@ describe('the certificate it asks to renew', () => {
     const id = await add();
     const { subject } = named(id);
     await issue({ subscriber: id, subject });
-    const latest = await issue({ subscriber: id, subject });
+    const foundRegions = { network: 'eu' };
+    const latest = await issue({ subscriber: id, subject, foundRegions });
     await issue({ subscriber: id, subject: encodeSubject({ commonName: id, serialNumber: '1' }) });
-    const { certificate } = await renew(await relayed(id));
+    const { certificate, foundRegions: found } = await renew(await relayed(id));
     assert.deepEqual(certificate, readCertificate(latest.certificate));
+    assert.deepEqual(found, foundRegions);
   });
 
   const unfit: Record<string, (subscriber: string, subject: Uint8Array) => Promise<unknown>> = {

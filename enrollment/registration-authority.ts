@@ -76,13 +76,17 @@ export async function withCertificateToRenew(
 ): Promise<Caller> {
   if (!caller.relayedBy) return caller;
   const records = await ledger.list({ subscriber: caller.device.id, limit: 20 });
-  const certificate = records
+  const renewed = records
     .filter((record) => !record.revokedAt && record.notAfter > now)
-    .flatMap((record) => (record.certificate ? [readCertificate(record.certificate)] : []))
-    .find((candidate) => sameName(candidate.subject, subject));
-  if (!certificate)
+    .flatMap(({ certificate: der, foundRegions }) =>
+      der
+        ? [{ certificate: readCertificate(der), ...(foundRegions ? { foundRegions } : {}) }]
+        : [],
+    )
+    .find(({ certificate }) => sameName(certificate.subject, subject));
+  if (!renewed)
     throw identityMismatch(
       `Device ${caller.device.id} has no valid certificate with the subject ${describeName(subjectAttributes)} that could be renewed.`,
     );
-  return { ...caller, certificate };
+  return { ...caller, ...renewed };
 }

@@ -30,6 +30,7 @@ import {
   makeSoftwareCa,
   devicesFor90Days as profile,
 } from '../test/support/software-ca.ts';
+import { noRules } from './allocation/allocate.ts';
 import type { Caller } from './authenticator.ts';
 import type { Device } from './device.ts';
 import type { Group } from './group.ts';
@@ -357,6 +358,7 @@ describe('every certificate is decided on by it', () => {
     caller: by,
     profile,
     linking: 'absent' as const,
+    allocation: noRules,
     source: '192.0.2.1',
     requestId: 'request-1',
   });

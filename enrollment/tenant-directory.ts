@@ -29,6 +29,13 @@ export interface TenantDirectory {
     by: string,
     at: Date,
   ): Promise<Tenant | undefined>;
+  /** @param endpoints for its devices in quarantine; with none they are refused */
+  setQuarantine(
+    id: string,
+    endpoints: readonly string[],
+    by: string,
+    at: Date,
+  ): Promise<Tenant | undefined>;
   groupOf(label: string): Promise<Group | undefined>;
   /** All groups, or those of one tenant. */
   groups(filter: { tenant?: string }): Promise<Group[]>;

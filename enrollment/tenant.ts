@@ -4,6 +4,8 @@ export interface Tenant {
   /** Upstream endpoints of the tenant's devices: absolute URIs in order of preference. */
   readonly endpoints: readonly string[];
   readonly suspended: boolean;
+  /** What its devices in quarantine get instead, where that is set. */
+  readonly quarantine?: readonly string[];
 }
 
 const identifier = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;

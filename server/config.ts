@@ -27,6 +27,8 @@ export interface Config {
   readonly directory: string;
   readonly est: {
     readonly listen: ListenAddress;
+    /** What devices reach the server by. */
+    readonly hostnames: readonly string[];
     readonly workers: number | 'auto';
     readonly limits: ListenerLimits;
     readonly failures: FailureLimits;
@@ -38,10 +40,27 @@ export interface Config {
   readonly storage: StorageConfig;
   readonly pepper: SecretReference;
   readonly profiles: { readonly device: ProfileConfig };
-  readonly crl: { readonly validitySeconds: number };
+  readonly crl: {
+    readonly validitySeconds: number;
+    readonly overlapSeconds?: number;
+    readonly partitions: number;
+    /** Where CRLs are written as files. */
+    readonly directory?: string;
+  };
   /** The listener for relying parties; its URL has no slash at its end. */
   readonly status?: { readonly listen: ListenAddress; readonly url: string };
   readonly ocsp: { readonly validitySeconds: number };
+  readonly events: {
+    readonly allowNetworks: readonly string[];
+    readonly allowHttp: boolean;
+    /** Path of a PEM file. */
+    readonly authorities?: string;
+    readonly source?: string;
+    readonly keepSeconds: number;
+    /** Milliseconds. */
+    readonly timeout: number;
+    readonly authorizationTimeout: number;
+  };
   readonly endpointArc: string;
   readonly serialPrefix: number;
   readonly log: { readonly level: string };
@@ -129,14 +148,34 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
     storage: { ...data.storage, sqlite: at(data.storage.sqlite) },
     pepper: secretAt(data.oneTimePasswords.pepper),
     profiles: data.profiles,
-    crl: { validitySeconds: parseDuration(data.crl.validity) },
+    crl: {
+      validitySeconds: parseDuration(data.crl.validity),
+      ...(data.crl.overlap === undefined
+        ? {}
+        : { overlapSeconds: parseDuration(data.crl.overlap) }),
+      partitions: data.crl.partitions,
+      ...(data.crl.directory === undefined ? {} : { directory: at(data.crl.directory) }),
+    },
     ...(data.status
       ? { status: { listen: parseListen(data.status.listen), url: data.status.url } }
       : {}),
     ocsp: { validitySeconds: parseDuration(data.ocsp.validity) },
+    events: eventsOf(data.events, at),
     endpointArc: data.endpointArc,
     serialPrefix: data.serialPrefix,
     log: data.log,
+  };
+}
+
+function eventsOf(
+  { keep, authorities, source, ...rest }: z.infer<typeof configSchema>['events'],
+  at: (path: string) => string,
+): Config['events'] {
+  return {
+    ...rest,
+    ...(source === undefined ? {} : { source }),
+    ...(authorities === undefined ? {} : { authorities: at(authorities) }),
+    keepSeconds: parseDuration(keep),
   };
 }
 

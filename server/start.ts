@@ -9,8 +9,10 @@ import { ClientCertificateValidator } from '../ca/client-certificate.ts';
 import { CrlSchedule } from '../ca/crl-schedule.ts';
 import type { CrlRecord } from '../ca/crl-store.ts';
 import type { ActiveProfiles } from '../enrollment/active-profiles.ts';
+import { FollowedRules } from '../enrollment/allocation/followed-rules.ts';
 import { CertificateAuthenticator } from '../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../enrollment/by-digest.ts';
+import { FactoryCertificateAuthenticator } from '../enrollment/by-factory-certificate.ts';
 import { OneTimePasswordAuthenticator } from '../enrollment/by-one-time-password.ts';
 import { SharedSecretAuthenticator } from '../enrollment/by-shared-secret.ts';
 import type { DeliveredAnswers } from '../enrollment/delivered-answers.ts';
@@ -28,6 +30,9 @@ import { PendTokens } from './est/cmc/pend-token.ts';
 import { PopChallenges } from './est/cmc/pop-challenge.ts';
 import { NonceMint } from './est/digest-nonce.ts';
 import type { EstParts } from './est/exchange.ts';
+import { AuthorizationWebhook } from './events/authorization-webhook.ts';
+import { Sightings } from './events/sightings.ts';
+import { webhookParts } from './events/webhook-parts.ts';
 import { gracefulClose } from './graceful-close.ts';
 import { IssuersInUse } from './issuers.ts';
 import { KeyConnections, type SignerSockets } from './key-connections.ts';
@@ -78,7 +83,20 @@ export async function startEstWorker(
     );
     profiles.follow();
     opened.push(async () => profiles.close());
-    const parts = composeEst({ config, issuers, profiles, keys, stores, answers, pepper, logger });
+    const allocation = await followAllocation(stores, logger);
+    opened.push(async () => allocation.close());
+    const parts = composeEst({
+      config,
+      issuers,
+      profiles,
+      allocation,
+      keys,
+      stores,
+      answers,
+      pepper,
+      logger,
+    });
+    opened.push(async () => parts.sightings?.flush());
     const { limits } = config.est;
     const identity = readTlsIdentity(config.directory, ca);
     const server = createListener({ ...identity, limits }, estApp(parts, logger), logger);
@@ -112,11 +130,28 @@ interface Parts {
   readonly config: Config;
   readonly issuers: IssuersInUse;
   readonly profiles: ActiveProfiles;
+  readonly allocation: FollowedRules;
   readonly keys: KeyConnections;
   readonly stores: Stores;
   readonly answers: DeliveredAnswers;
   readonly pepper: Uint8Array;
   readonly logger: Logger;
+}
+
+async function followAllocation(
+  { allocation: directory }: Stores,
+  logger: Logger,
+): Promise<FollowedRules> {
+  const rules = await FollowedRules.read({
+    directory,
+    report: (error) =>
+      logger.error(
+        { err: error },
+        'the allocation policies could not be read again; the last ones serve on',
+      ),
+  });
+  rules.follow();
+  return rules;
 }
 
 function issuerParts({
@@ -162,12 +197,23 @@ function scheduleCrls(
   return schedule;
 }
 
-function composeEst({ config, issuers, profiles, keys, stores, answers, pepper }: Parts): EstParts {
+function composeEst({
+  config,
+  issuers,
+  profiles,
+  allocation,
+  keys,
+  stores,
+  answers,
+  pepper,
+  logger,
+}: Parts): EstParts {
   const { ledger, devices, tenants, oneTimePasswords, approvals, deviceKeys } = stores;
   const validator = new ClientCertificateValidator(issuers);
   return {
     issuers,
     profiles,
+    allocation,
     ledger,
     devices,
     tenants,
@@ -179,6 +225,7 @@ function composeEst({ config, issuers, profiles, keys, stores, answers, pepper }
       digest: new DigestAuthenticator(oneTimePasswords, stores.digestNonces, pepper),
       nonces: new NonceMint(pepper),
       certificate: new CertificateAuthenticator(validator, ledger, devices),
+      factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
       sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
     },
     failures: oneTimePasswords,
@@ -188,6 +235,12 @@ function composeEst({ config, issuers, profiles, keys, stores, answers, pepper }
     deviceKeys,
     deviceKeySecrets: new DeviceKeySecrets(pepper),
     deliveredAnswers: answers,
+    authorization: new AuthorizationWebhook({
+      ...webhookParts(config, pepper),
+      webhooks: stores.webhooks,
+      timeout: config.events.authorizationTimeout,
+    }),
+    sightings: new Sightings(stores.events, logger),
   };
 }
 

@@ -278,6 +278,8 @@ function blank(by: string, at: Date) {
     revocationChallenge: null,
     supersedes: null,
     crlPartition: 0,
+    endpoints: null,
+    foundRegions: null,
   };
 }
 

@@ -9,6 +9,8 @@ export interface TenantTable {
   endpoints: string;
   suspended: number;
   created_at: string;
+  /** JSON, like `endpoints`; null where none are set. */
+  quarantine: string | null;
 }
 
 export interface DeviceGroupTable {
@@ -28,10 +30,46 @@ export interface DeviceTable {
   status: string;
   role: string;
   created_at: string;
+  region: string | null;
+  site: string | null;
+  building: string | null;
+  /** JSON of names and texts. */
+  context: Generated<string>;
+  quarantined: Generated<number>;
+  manufacturer: Generated<string | null>;
+  /** SHA-256 of the SubjectPublicKeyInfo that it is pinned to. */
+  factory_key: Generated<string | null>;
+  /** When it last got a certificate by it, unless it was reset since. */
+  factory_used_at: Generated<string | null>;
+  /** The last other key that was shown for it. */
+  foreign_factory_key: Generated<string | null>;
+  /** Digest of the list it came in by. */
+  order_list: Generated<string | null>;
+}
+
+export interface ManufacturerTable {
+  id: string;
+  serial_from: string;
+  model_from: string | null;
+  /** JSON, like `tenants`. */
+  models: string;
+  tenants: string;
+  created_at: string;
+}
+
+/** Trust anchors of manufacturers, and intermediates below them. */
+export interface ManufacturerCertificateTable {
+  manufacturer: string;
+  /** `anchor` or `intermediate`. */
+  role: string;
+  position: number;
+  public_key_digest: string;
+  der: Uint8Array;
 }
 
 export interface OneTimePasswordTable {
   id: string;
+  kind: Generated<string>;
   device: string;
   password_hash: string;
   digest_secret: Uint8Array | null;
@@ -41,6 +79,29 @@ export interface OneTimePasswordTable {
   expires_at: string;
   spent_at: string | null;
   public_key_digest: string | null;
+}
+
+/** Pairing codes that failed for a device; a trigger removes the row when the device spends a password. */
+export interface PairingFailureTable {
+  device: string;
+  failures: number;
+  last_at: string;
+}
+
+/** A file of devices, and how far it is in the registry. */
+export interface OrderListTable {
+  /** SHA-256 of the file, hexadecimal. */
+  digest: string;
+  begun_at: string;
+  begun_by: string;
+  /** The last one that is done; 1 is the heading. */
+  row: number;
+  added: number;
+  refused: number;
+  /** Octets of the file of errors that report rows up to this one. */
+  errors_length: number;
+  finished_at: string | null;
+  credentials_at: string | null;
 }
 
 /** A row is an intent until `certificate` is set. */
@@ -70,6 +131,31 @@ export interface IssuanceTable {
   supersedes: string | null;
   /** Of the CRL; 0 is none, so that it stands on the whole CRL alone. */
   crl_partition: Generated<number>;
+  /** JSON of FoundRegions; null where the request showed none. */
+  found_regions: string | null;
+  /** JSON of the endpoints it says; null where that was not recorded. */
+  endpoints: string | null;
+}
+
+/** What a group's devices get in place of the endpoints of its tenant. */
+export interface AllocationPolicyTable {
+  label: string;
+  /** JSON of an AllocationPolicy. */
+  policy: string;
+  set_at: string;
+  set_by: string;
+}
+
+/** Endpoints that an operator has marked as not available. */
+export interface EndpointDownTable {
+  endpoint: string;
+  since: string;
+  by: string;
+}
+
+/** One row: how often anything was changed that allocation depends on, besides devices and tenants. */
+export interface AllocationRevisionTable {
+  number: number;
 }
 
 export interface ApprovalTable {
@@ -216,11 +302,63 @@ export interface DeviceKeyTable {
   created_at: string;
 }
 
+export interface EventTable {
+  sequence: Generated<number>;
+  id: string;
+  type: string;
+  at: string;
+  tenant: string | null;
+  device: string | null;
+  /** JSON. */
+  data: string;
+}
+
+export interface WebhookTable {
+  id: string;
+  url: string;
+  purpose: string;
+  /** JSON: types of events, or patterns of them. */
+  types: string;
+  tenant: string | null;
+  state: string;
+  reason: string | null;
+  created_at: string;
+  /** Sequence of the last event that it was looked at for. */
+  cursor: number;
+  /** Who delivers to it, until when. */
+  taken_by: string | null;
+  taken_until: string | null;
+}
+
+export interface WebhookSecretTable {
+  id: string;
+  webhook: string;
+  sealed: Uint8Array;
+  created_at: string;
+  expires_at: string | null;
+}
+
+export interface WebhookDeliveryTable {
+  webhook: string;
+  /** Its sequence. */
+  event: number;
+  state: string;
+  attempts: number;
+  next_attempt_at: string | null;
+  attempted_at: string | null;
+  status: number | null;
+  problem: string | null;
+}
+
 export interface Database {
   tenant: TenantTable;
   device_group: DeviceGroupTable;
   device: DeviceTable;
+  manufacturer: ManufacturerTable;
+  manufacturer_certificate: ManufacturerCertificateTable;
   one_time_password: OneTimePasswordTable;
+  pairing_failure: PairingFailureTable;
+  order_list: OrderListTable;
   issuance: IssuanceTable;
   crl: CrlTable;
   crl_octets: CrlOctetsTable;
@@ -239,4 +377,11 @@ export interface Database {
   authentication_failure: AuthenticationFailureTable;
   digest_nonce: DigestNonceTable;
   device_key: DeviceKeyTable;
+  event: EventTable;
+  webhook: WebhookTable;
+  webhook_secret: WebhookSecretTable;
+  webhook_delivery: WebhookDeliveryTable;
+  allocation_policy: AllocationPolicyTable;
+  endpoint_down: EndpointDownTable;
+  allocation_revision: AllocationRevisionTable;
 }

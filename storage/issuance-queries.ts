@@ -115,6 +115,10 @@ export interface NewIssuance {
   readonly revocationChallenge: string | null;
   readonly supersedes: string | null;
   readonly crlPartition: number;
+  /** JSON. */
+  readonly foundRegions: string | null;
+  /** JSON. */
+  readonly endpoints: string | null;
 }
 
 export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
@@ -141,6 +145,8 @@ export const insertIssuance = compiledQuery((db, values: NewIssuance) =>
     revocation_challenge: values.revocationChallenge,
     supersedes: values.supersedes,
     crl_partition: values.crlPartition,
+    found_regions: values.foundRegions,
+    endpoints: values.endpoints,
   }),
 );
 

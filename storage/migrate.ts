@@ -17,6 +17,10 @@ import * as caState from './migrations/0010-ca-state.ts';
 import * as profiles from './migrations/0011-profiles.ts';
 import * as crlPartitions from './migrations/0012-crl-partitions.ts';
 import * as restoration from './migrations/0013-restoration.ts';
+import * as allocation from './migrations/0014-allocation.ts';
+import * as manufacturers from './migrations/0015-manufacturers.ts';
+import * as pairingCodes from './migrations/0016-pairing-codes.ts';
+import * as events from './migrations/0017-events.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
@@ -32,6 +36,10 @@ const migrations: Record<string, Migration> = {
   '0011-profiles': profiles,
   '0012-crl-partitions': crlPartitions,
   '0013-restoration': restoration,
+  '0014-allocation': allocation,
+  '0015-manufacturers': manufacturers,
+  '0016-pairing-codes': pairingCodes,
+  '0017-events': events,
 };
 
 /** The database cannot be used by this program as it is. */

@@ -6,8 +6,11 @@ import { afterEach, beforeEach, test } from 'node:test';
 import type { CaCertificate } from '../ca/ca-chain.ts';
 import type { PublishedCrl } from '../ca/read-crl.ts';
 import { takeOverRevocations } from './adoption.ts';
+import { announce } from './outbox.ts';
 import { openRestoration, restoreSafely } from './restoration.ts';
 import { SqlCrlStore } from './sql-crl-store.ts';
+import { SqlEvents } from './sql-events.ts';
+import { SqlWebhooks } from './sql-webhooks.ts';
 
 const by = 'operator:test';
 const at = new Date('2030-02-01T00:00:00Z');
@@ -52,6 +55,23 @@ function addApprovals(): Promise<void> {
         .execute();
   });
 }
+
+test('events after a restoration are newer than any that were told before', async () => {
+  const { transactions } = database;
+  const happen = (type: 'bestow.device.seen' | 'bestow.device.blocked') =>
+    transactions.write((transaction) => announce(transaction, 'pump', { type, at, data: {} }));
+  await new SqlWebhooks(transactions).add(
+    { id: 'wh', url: 'https://receiver.example/', purpose: 'events', types: ['*'] },
+    { id: 'sec', sealed: Uint8Array.of(1), createdAt: takenAt },
+    by,
+  );
+  await happen('bestow.device.seen');
+  await restoreSafely(transactions, order);
+  await happen('bestow.device.blocked');
+  const [after, before] = await new SqlEvents(transactions).list({ limit: 2 });
+  assert.equal(before?.sequence, 1);
+  assert.equal(after?.sequence, at.getTime() + 1);
+});
 
 async function openApprovals(): Promise<string[]> {
   const rows = await database.transactions.read

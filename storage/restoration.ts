@@ -9,6 +9,7 @@ import type { Database } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
 import { markMovedAway, removeMark } from './move-mark.ts';
+import { skipEventNumbers } from './outbox.ts';
 import { revokeAudited } from './revocation.ts';
 import type { StorageConfig } from './stores.ts';
 import type { Transactions } from './transactions.ts';
@@ -52,6 +53,7 @@ export function restoreSafely(
 ): Promise<Restored> {
   return transactions.write(async (transaction) => {
     const { at, by, takenAt, nothingHappenedSince } = order;
+    await skipEventNumbers(transaction, at);
     const restored = {
       ...(nothingHappenedSince ? noneUsed : await withdrawWhatMayBeUsed(transaction, order)),
       crlNumber: await skipCrlNumbers(transaction, at),

@@ -7,6 +7,7 @@ import type { Kysely } from 'kysely';
 import type { CertificatesOf, RevocationOrder } from '../ca/issuance-ledger.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
+import { announce, type EventSubject } from './outbox.ts';
 
 export interface SerialNumber {
   readonly issuer: string;
@@ -17,11 +18,16 @@ type RevocationOf = CertificatesOf | SerialNumber;
 
 const onHold = 'certificateHold';
 
-/** Writes no audit entry. @returns the serial numbers of the certificates and intents that changed */
+/**
+ * Writes no audit entry.
+ * @param subject what is told of the device, where the registry does not know it any more
+ * @returns the serial numbers of the certificates and intents that changed
+ */
 export async function revokeWhatIsLeft(
   transaction: Kysely<Database>,
   of: RevocationOf,
   { reason, at, invalidityDate }: Omit<RevocationOrder, 'by'>,
+  subject?: EventSubject,
 ): Promise<string[]> {
   const rows = await transaction
     .updateTable('issuance')
@@ -40,8 +46,21 @@ export async function revokeWhatIsLeft(
         ...(reason === 'keyCompromise' ? [eb('revocation_reason', '<>', reason)] : []),
       ]),
     )
-    .returning('serial_number')
+    .returning(['issuer', 'serial_number', 'subscriber', 'issued_at', 'revoked_at'])
     .execute();
+  const type = reason === onHold ? 'bestow.certificate.held' : 'bestow.certificate.revoked';
+  for (const row of rows) {
+    const data = {
+      issuer: row.issuer,
+      serialNumber: row.serial_number,
+      // An intent that never became one, as far as is known.
+      issued: row.issued_at !== null,
+      reason,
+      revokedAt: row.revoked_at,
+      ...(invalidityDate ? { invalidityDate } : {}),
+    };
+    await announce(transaction, subject ?? row.subscriber, { type, at, data });
+  }
   return rows.map(({ serial_number }) => serial_number);
 }
 
@@ -80,14 +99,11 @@ export async function releaseFromHold(
     .where('issuer', '=', issuer)
     .where('serial_number', '=', serialNumber)
     .where('revocation_reason', '=', onHold)
-    .returning('serial_number')
+    .returning('subscriber')
     .executeTakeFirst();
-  if (row)
-    await audit(transaction, {
-      at,
-      actor: by,
-      action: 'certificate.released',
-      object: serialNumber,
-    });
-  return row !== undefined;
+  if (!row) return false;
+  await audit(transaction, { at, actor: by, action: 'certificate.released', object: serialNumber });
+  const data = { issuer, serialNumber };
+  await announce(transaction, row.subscriber, { type: 'bestow.certificate.released', at, data });
+  return true;
 }

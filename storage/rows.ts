@@ -6,7 +6,7 @@ import type { IssuanceRecord, RevocationReason } from '../ca/issuance-ledger.ts'
 import type { Device } from '../enrollment/device.ts';
 import type { Group } from '../enrollment/group.ts';
 import { defaultSettings, type GroupSettings } from '../enrollment/group-settings.ts';
-import type { OneTimePassword } from '../enrollment/one-time-password.ts';
+import type { OneTimePassword, PasswordKind } from '../enrollment/one-time-password.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
 import type {
   DeviceGroupTable,
@@ -17,7 +17,12 @@ import type {
 } from './database.ts';
 
 export function tenantOf(row: Selectable<Omit<TenantTable, 'created_at'>>): Tenant {
-  return { id: row.id, endpoints: JSON.parse(row.endpoints), suspended: row.suspended !== 0 };
+  return {
+    id: row.id,
+    endpoints: JSON.parse(row.endpoints),
+    suspended: row.suspended !== 0,
+    ...(row.quarantine === null ? {} : { quarantine: JSON.parse(row.quarantine) }),
+  };
 }
 
 export function groupOf(row: Selectable<Omit<DeviceGroupTable, 'created_at'>>): Group {
@@ -37,7 +42,7 @@ function settingsOf(json: string): GroupSettings {
   return settings;
 }
 
-export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at'>>): Device {
+export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at' | 'order_list'>>): Device {
   return {
     id: row.id,
     tenant: row.tenant,
@@ -46,6 +51,15 @@ export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at'>>): Devi
     names: JSON.parse(row.names),
     status: row.status === 'active' ? 'active' : 'blocked',
     role: row.role as Device['role'],
+    ...(row.region === null ? {} : { region: row.region }),
+    ...(row.site === null ? {} : { site: row.site }),
+    ...(row.building === null ? {} : { building: row.building }),
+    ...(row.context === '{}' ? {} : { context: JSON.parse(row.context) }),
+    ...(row.quarantined === 0 ? {} : { quarantined: true }),
+    ...(row.manufacturer === null ? {} : { manufacturer: row.manufacturer }),
+    ...(row.factory_key === null ? {} : { factoryKey: row.factory_key }),
+    ...(row.factory_used_at === null ? {} : { factoryUsedAt: new Date(row.factory_used_at) }),
+    ...(row.foreign_factory_key === null ? {} : { foreignFactoryKey: row.foreign_factory_key }),
   };
 }
 
@@ -54,6 +68,7 @@ export function oneTimePasswordOf(
 ): OneTimePassword {
   return {
     id: row.id,
+    kind: row.kind as PasswordKind,
     device: row.device,
     state: row.state as OneTimePassword['state'],
     createdAt: new Date(row.created_at),
@@ -84,6 +99,7 @@ export function issuanceOf(row: Selectable<IssuanceTable>): IssuanceRecord {
     ...(row.invalidity_date === null ? {} : { invalidityDate: new Date(row.invalidity_date) }),
     ...(row.supersedes === null ? {} : { supersedes: row.supersedes }),
     ...(row.relayed_by === null ? {} : { relayedBy: row.relayed_by }),
+    ...(row.found_regions === null ? {} : { foundRegions: JSON.parse(row.found_regions) }),
     ...(row.revocation_challenge === null ? {} : { revocationChallenge: row.revocation_challenge }),
   };
 }

@@ -11,6 +11,7 @@ import {
 } from '../enrollment/approvals.ts';
 import { audit } from './audit-trail.ts';
 import type { ApprovalTable, Database } from './database.ts';
+import { announce } from './outbox.ts';
 import type { Transactions } from './transactions.ts';
 
 /** Expired requests stay this long, so that who decides too late is told why it does not count. */
@@ -76,6 +77,14 @@ export class SqlApprovals implements Approvals {
         const details = { device, publicKeyDigest, ...(reason === undefined ? {} : { reason }) };
         const action = `request.${state}`;
         await audit(transaction, { at, actor: by, action, object: id, details });
+        const data = {
+          request: id,
+          publicKeyDigest,
+          by,
+          ...(reason === undefined ? {} : { reason }),
+        };
+        const type = approve ? 'bestow.device.approved' : 'bestow.device.rejected';
+        await announce(transaction, device, { type, at, data });
         return { kind: 'decided', approval: approvalOf(decided) };
       }
       const row = await findById(transaction, id);
@@ -159,6 +168,10 @@ async function insertApproval(
   const details = { device, publicKeyDigest };
   const action = 'request.pending';
   await audit(transaction, { at, actor: device, action, object: row.id, requestId, details });
+  const { subject, names, profile, source, expiresAt } = request;
+  const asked = { subject, names, profile, publicKeyDigest, source, expiresAt };
+  const data = { request: row.id, ...asked, requestId };
+  await announce(transaction, device, { type: 'bestow.device.pending', at, data });
   return approvalOf(row);
 }
 

@@ -1,10 +1,11 @@
 import type { Kysely } from 'kysely';
-import type { Device } from '../enrollment/device.ts';
+import { checkContext, type Device, type PlaceChange } from '../enrollment/device.ts';
 import type { DeviceAddition, DeviceRegistry, NewDevice } from '../enrollment/device-registry.ts';
 import { type Group, roleContradiction } from '../enrollment/group.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
+import { announce, eventSubject } from './outbox.ts';
 import { revokeWhatIsLeft } from './revocation.ts';
 import { deviceOf, groupOf, tenantOf } from './rows.ts';
 import { forgetApprovals } from './sql-approvals.ts';
@@ -32,6 +33,8 @@ export class SqlDeviceRegistry implements DeviceRegistry {
       const { role = 'device' } = device;
       const contradiction = roleContradiction(role, group);
       if (contradiction) return { kind: 'contradiction', reason: contradiction };
+      const objection = await objectionToFactoryIdentity(transaction, device);
+      if (objection !== undefined) return { kind: 'contradiction', reason: objection };
       await transaction
         .insertInto('device')
         .values({
@@ -39,10 +42,15 @@ export class SqlDeviceRegistry implements DeviceRegistry {
           tenant: device.tenant,
           device_group: group.label,
           serial_number: device.serialNumber ?? null,
+          manufacturer: device.manufacturer ?? null,
           names: JSON.stringify(device.names),
           status: 'active',
           role,
           created_at: at.toISOString(),
+          region: device.region ?? null,
+          site: device.site ?? null,
+          building: device.building ?? null,
+          context: JSON.stringify(device.context ?? {}),
         })
         .execute();
       const details = { tenant: device.tenant, group: group.label, role };
@@ -62,9 +70,16 @@ export class SqlDeviceRegistry implements DeviceRegistry {
     return findDevice(this.#transactions.read, id);
   }
 
-  async list(filter: { tenant?: string; limit: number }): Promise<Device[]> {
+  async list(filter: {
+    tenant?: string;
+    group?: string;
+    after?: string;
+    limit: number;
+  }): Promise<Device[]> {
     let query = this.#transactions.read.selectFrom('device').selectAll();
     if (filter.tenant !== undefined) query = query.where('tenant', '=', filter.tenant);
+    if (filter.group !== undefined) query = query.where('device_group', '=', filter.group);
+    if (filter.after !== undefined) query = query.where('id', '>', filter.after);
     return (await query.orderBy('id').limit(filter.limit).execute()).map(deviceOf);
   }
 
@@ -84,6 +99,8 @@ export class SqlDeviceRegistry implements DeviceRegistry {
       if (!row) return undefined;
       const action = status === 'blocked' ? 'device.blocked' : 'device.unblocked';
       await audit(transaction, { at, actor: by, action, object: id });
+      if (status === 'blocked')
+        await announce(transaction, id, { type: 'bestow.device.blocked', at, data: {} });
       return deviceOf(row);
     });
   }
@@ -108,8 +125,53 @@ export class SqlDeviceRegistry implements DeviceRegistry {
     });
   }
 
+  setPlace(id: string, change: PlaceChange, by: string, at: Date): Promise<Device | undefined> {
+    return this.#transactions.write(async (transaction) => {
+      const before = (await findDevice(transaction, id))?.device;
+      if (!before) return undefined;
+      const { context: changed = {}, ...place } = change;
+      const context = checkContext(
+        Object.fromEntries(
+          Object.entries({ ...before.context, ...changed }).filter(
+            (entry): entry is [string, string] => entry[1] !== null,
+          ),
+        ),
+      );
+      const row = await transaction
+        .updateTable('device')
+        .set({ ...place, context: JSON.stringify(context) })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirstOrThrow();
+      const action = 'device.place-set';
+      await audit(transaction, { at, actor: by, action, object: id, details: { ...change } });
+      return deviceOf(row);
+    });
+  }
+
+  setQuarantine(
+    id: string,
+    quarantined: boolean,
+    by: string,
+    at: Date,
+  ): Promise<Device | undefined> {
+    return this.#transactions.write(async (transaction) => {
+      const row = await transaction
+        .updateTable('device')
+        .set({ quarantined: quarantined ? 1 : 0 })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const action = quarantined ? 'device.quarantined' : 'device.released';
+      await audit(transaction, { at, actor: by, action, object: id });
+      return deviceOf(row);
+    });
+  }
+
   remove(id: string, by: string, at: Date): Promise<boolean> {
     return this.#transactions.write(async (transaction) => {
+      const subject = await eventSubject(transaction, id);
       const { numDeletedRows } = await transaction
         .deleteFrom('device')
         .where('id', '=', id)
@@ -123,7 +185,7 @@ export class SqlDeviceRegistry implements DeviceRegistry {
         .execute();
       await forgetApprovals(transaction, id, at);
       const order = { reason: 'cessationOfOperation', at } as const;
-      const revoked = await revokeWhatIsLeft(transaction, { subscriber: id }, order);
+      const revoked = await revokeWhatIsLeft(transaction, { subscriber: id }, order, subject);
       const details = { revoked };
       await audit(transaction, { at, actor: by, action: 'device.removed', object: id, details });
       return true;
@@ -131,7 +193,38 @@ export class SqlDeviceRegistry implements DeviceRegistry {
   }
 }
 
-async function findDevice(
+/** Two devices of one serial number could not be told apart by their factory certificates. */
+async function objectionToFactoryIdentity(
+  transaction: Kysely<Database>,
+  { manufacturer, serialNumber, tenant, role = 'device' }: NewDevice,
+): Promise<string | undefined> {
+  if (manufacturer === undefined) return undefined;
+  if (serialNumber === undefined)
+    return 'A device of a manufacturer needs the serial number that its factory certificate says.';
+  if (role !== 'device')
+    return 'A registration authority is known by a certificate of ours, and by no factory certificate.';
+  const maker = await transaction
+    .selectFrom('manufacturer')
+    .select('tenants')
+    .where('id', '=', manufacturer)
+    .executeTakeFirst();
+  if (!maker) return `There is no manufacturer ${manufacturer}.`;
+  const tenants: string[] = JSON.parse(maker.tenants);
+  if (tenants.length > 0 && !tenants.includes(tenant))
+    return `The manufacturer ${manufacturer} is not one for tenant ${tenant}.`;
+  const other = await transaction
+    .selectFrom('device')
+    .select('id')
+    .where('manufacturer', '=', manufacturer)
+    .where('serial_number', '=', serialNumber)
+    .executeTakeFirst();
+  return (
+    other &&
+    `Device ${other.id} is the one with the serial number ${serialNumber} of ${manufacturer}.`
+  );
+}
+
+export async function findDevice(
   db: Kysely<Database>,
   id: string,
 ): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined> {
@@ -140,7 +233,7 @@ async function findDevice(
     .innerJoin('tenant', 'tenant.id', 'device.tenant')
     .innerJoin('device_group', 'device_group.label', 'device.device_group')
     .selectAll('device')
-    .select(['tenant.endpoints', 'tenant.suspended', 'device_group.settings'])
+    .select(['tenant.endpoints', 'tenant.suspended', 'tenant.quarantine', 'device_group.settings'])
     .where('device.id', '=', id)
     .executeTakeFirst();
   return (

@@ -15,6 +15,12 @@ import type {
 import { acceptClock, audit, latestAudited } from './audit-trail.ts';
 import type { Database } from './database.ts';
 import {
+  objectionToFactoryUse,
+  repeatedSince,
+  useFactoryCertificate,
+} from './factory-certificates.ts';
+import { announceIssuance } from './issuance-events.ts';
+import {
   activeDevice,
   fulfilIntent,
   holdersOfKey,
@@ -88,6 +94,7 @@ export class SqlIssuanceLedger implements IssuanceLedger {
         object: key.serialNumber,
         requestId,
       });
+      await announceIssuance(transaction, key, at, requestId);
       if (supersedesAtOnce) await supersedeAtOnce(transaction, key, at);
       return certificate;
     });
@@ -225,7 +232,11 @@ async function judge(
   for (const device of [intent.subscriber, intent.relayedBy])
     if (device !== undefined && !(await isActive(db, device)))
       return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
-  return (await objectionToKey(db, intent)) ?? repeatOf(db, intent);
+  return (
+    (await objectionToKey(db, intent)) ??
+    (await repeatOf(db, intent)) ??
+    objectionToFactoryUse(db, intent)
+  );
 }
 
 function refusal(code: IntentRefused['code'], reason: string): IntentRefused {
@@ -263,20 +274,40 @@ async function repeatOf(
 ): Promise<IntentOutcome | undefined> {
   const { credential, requestDigest, recordedAt } = intent;
   if (credential.kind === 'operator') return undefined;
-  const since = credential.kind === 'one-time-password' ? 0 : recordedAt.getTime() - repeatWindowMs;
+  const since = await repeatsSince(db, intent);
+  if (!since) return undefined;
   const { rows } = await issuanceByCredential(db, {
     issuer: intent.issuer,
     ...credential,
     requestDigest,
-    since: new Date(since).toISOString(),
+    since: since.toISOString(),
   });
   const [row] = rows;
-  return row && { kind: 'repeated', record: issuanceOf(row) };
+  // Nobody who lost an answer is helped with one that has expired.
+  const over =
+    credential.kind === 'factory-certificate' && row && new Date(row.not_after) <= recordedAt;
+  return row && !over ? { kind: 'repeated', record: issuanceOf(row) } : undefined;
+}
+
+async function repeatsSince(
+  db: Kysely<Database>,
+  intent: ForeseenIntent,
+): Promise<Date | undefined> {
+  const windowBegins = new Date(intent.recordedAt.getTime() - repeatWindowMs);
+  switch (intent.credential.kind) {
+    case 'one-time-password':
+      return new Date(0);
+    case 'factory-certificate':
+      return repeatedSince(db, intent, windowBegins);
+    default:
+      return windowBegins;
+  }
 }
 
 /** Single use is a conditional UPDATE: of any number of racing requests, one changes the row. */
 async function spendCredential(transaction: Transaction, intent: Intent): Promise<boolean> {
   const { credential, recordedAt, subscriber: device = '' } = intent;
+  if (credential.kind === 'factory-certificate') return useFactoryCertificate(transaction, intent);
   if (credential.kind !== 'one-time-password') return credentialServes(transaction, intent);
   const publicKeyDigest = intent.requestKeyDigest ?? intent.publicKeyDigest;
   const values = { id: credential.id, device, publicKeyDigest, now: recordedAt.toISOString() };
@@ -289,6 +320,8 @@ async function credentialServes(db: Kysely<Database>, intent: ForeseenIntent): P
   const now = recordedAt.toISOString();
   switch (kind) {
     case 'operator':
+    // Judged before, with the reason: objectionToFactoryUse.
+    case 'factory-certificate':
       return true;
     case 'one-time-password':
       return (await unspentOneTimePassword(db, { id, device: subscriber, now })).rows.length === 1;
@@ -325,6 +358,8 @@ async function insertIntent(transaction: Transaction, intent: Intent): Promise<v
     revocationChallenge: intent.revocationChallenge ?? null,
     supersedes: intent.supersedes ?? null,
     crlPartition: intent.crlPartition ?? 0,
+    foundRegions: intent.foundRegions ? JSON.stringify(intent.foundRegions) : null,
+    endpoints: intent.endpoints ? JSON.stringify(intent.endpoints) : null,
     credentialKind: credential.kind,
     credentialId: credential.id,
     notBefore: intent.notBefore.toISOString(),

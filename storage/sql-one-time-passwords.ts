@@ -1,4 +1,4 @@
-import type { InferResult, Kysely } from 'kysely';
+import type { InferResult, Insertable, Kysely } from 'kysely';
 import type { OneTimePassword } from '../enrollment/one-time-password.ts';
 import type {
   AttemptOutcome,
@@ -13,15 +13,18 @@ import type {
   SharedSecretCandidate,
   SharedSecretOutcome,
 } from '../enrollment/one-time-password-store.ts';
+import { mostPairingFailures } from '../enrollment/pairing-code.ts';
 import { audit } from './audit-trail.ts';
 import { countFailure, pauseOf } from './authentication-failures.ts';
 import { compiledQuery } from './compiled-query.ts';
-import type { Database } from './database.ts';
+import type { Database, OneTimePasswordTable } from './database.ts';
+import { countPairingFailure, deviceOfCode, pairingFailuresOf } from './pairing-failures.ts';
 import { deviceOf, groupOf, oneTimePasswordOf, tenantOf } from './rows.ts';
 import type { Transactions } from './transactions.ts';
 
 const columns = [
   'one_time_password.id',
+  'one_time_password.kind',
   'one_time_password.device',
   'one_time_password.state',
   'one_time_password.created_at',
@@ -41,27 +44,13 @@ export class SqlOneTimePasswords implements OneTimePasswordStore {
 
   create(password: NewOneTimePassword): Promise<void> {
     return this.#transactions.write(async (transaction) => {
-      const { id, device, passwordHash, digestSecret, cmcSecret, createdAt, expiresAt, by } =
-        password;
-      await transaction
-        .insertInto('one_time_password')
-        .values({
-          id,
-          device,
-          password_hash: passwordHash,
-          digest_secret: digestSecret ?? null,
-          cmc_secret: cmcSecret ?? null,
-          state: 'unused',
-          created_at: createdAt.toISOString(),
-          expires_at: expiresAt.toISOString(),
-          spent_at: null,
-          public_key_digest: null,
-        })
-        .execute();
+      const { id, kind = 'one-time-password', device, createdAt, expiresAt, by } = password;
+      if (kind !== 'one-time-password') await revokeUnusedCodes(transaction, device);
+      await transaction.insertInto('one_time_password').values(rowOf(password)).execute();
       await audit(transaction, {
         at: createdAt,
         actor: by,
-        action: 'one-time-password.created',
+        action: `${kind}.created`,
         object: id,
         details: { device, expiresAt },
       });
@@ -101,6 +90,10 @@ export class SqlOneTimePasswords implements OneTimePasswordStore {
   }
 
   async match(attempt: AuthenticationAttempt): Promise<AttemptOutcome> {
+    if (attempt.pairing)
+      return this.#transactions.write((transaction) =>
+        matchPairingCode(transaction, attempt, this.#limits),
+      );
     const { read } = this.#transactions;
     const retryAfter = await pauseOf(read, attempt, this.#limits);
     if (retryAfter !== undefined) return { kind: 'paused', retryAfter };
@@ -128,18 +121,94 @@ export class SqlOneTimePasswords implements OneTimePasswordStore {
   }
 
   recordFailure(attempt: CountedAttempt, reason: string): Promise<void> {
+    return this.#transactions.write((transaction) =>
+      countAudited(transaction, attempt, this.#limits, reason),
+    );
+  }
+
+  pairingFailures(device: string): Promise<number> {
+    return pairingFailuresOf(this.#transactions.read, device);
+  }
+
+  forgetPairingFailures(device: string, by: string, at: Date): Promise<void> {
     return this.#transactions.write(async (transaction) => {
-      await countFailure(transaction, attempt, this.#limits);
-      await audit(transaction, {
-        at: attempt.at,
-        actor: attempt.source,
-        action: 'authentication.failed',
-        object: 'one-time-password',
-        requestId: attempt.requestId,
-        details: { reason },
-      });
+      const row = await transaction
+        .deleteFrom('pairing_failure')
+        .where('device', '=', device)
+        .returning('failures')
+        .executeTakeFirst();
+      const action = 'pairing.failures-forgotten';
+      const details = { failures: row?.failures ?? 0 };
+      await audit(transaction, { at, actor: by, action, object: device, details });
     });
   }
+}
+
+/** As it is stored when it is new. */
+export function rowOf(password: NewOneTimePassword): Insertable<OneTimePasswordTable> {
+  return {
+    id: password.id,
+    kind: password.kind ?? 'one-time-password',
+    device: password.device,
+    password_hash: password.passwordHash,
+    digest_secret: password.digestSecret ?? null,
+    cmc_secret: password.cmcSecret ?? null,
+    state: 'unused',
+    created_at: password.createdAt.toISOString(),
+    expires_at: password.expiresAt.toISOString(),
+    spent_at: null,
+    public_key_digest: null,
+  };
+}
+
+async function revokeUnusedCodes(transaction: Kysely<Database>, device: string): Promise<void> {
+  await transaction
+    .updateTable('one_time_password')
+    .set({ state: 'revoked' })
+    .where('device', '=', device)
+    .where('kind', '!=', 'one-time-password')
+    .where('state', '=', 'unused')
+    .execute();
+}
+
+async function countAudited(
+  transaction: Kysely<Database>,
+  attempt: CountedAttempt,
+  limits: FailureLimits,
+  reason: string,
+): Promise<void> {
+  await countFailure(transaction, attempt, limits);
+  await audit(transaction, {
+    at: attempt.at,
+    actor: attempt.source,
+    action: 'authentication.failed',
+    object: 'one-time-password',
+    requestId: attempt.requestId,
+    details: { reason },
+  });
+}
+
+/** Looked at and counted in one transaction, so that of many at once none is judged before the last one is counted. */
+async function matchPairingCode(
+  transaction: Kysely<Database>,
+  attempt: AuthenticationAttempt,
+  limits: FailureLimits,
+): Promise<AttemptOutcome> {
+  const retryAfter = await pauseOf(transaction, attempt, limits);
+  if (retryAfter !== undefined) return { kind: 'paused', retryAfter };
+  const found = await findPassword(transaction, attempt);
+  const device =
+    found.kind === 'matched' ? found.device.id : await deviceOfCode(transaction, attempt);
+  const locked =
+    device !== undefined && (await pairingFailuresOf(transaction, device)) >= mostPairingFailures;
+  if (found.kind === 'matched' && !locked) return found;
+  const reason =
+    found.kind === 'failed' && !locked
+      ? found.reason
+      : `${mostPairingFailures} pairing codes failed for ${device}: its codes are refused until it has enrolled by a one-time password, or \`bestow pair ${device} --forget-failures\` made a new one.`;
+  if (device !== undefined && !locked) await countPairingFailure(transaction, device, attempt.at);
+  await countAudited(transaction, attempt, limits, reason);
+  return { kind: 'failed', reason };
 }
 
 /** Passwords with their device, its tenant and its group. */
@@ -157,8 +226,18 @@ function passwordsWithDevice(db: Kysely<Database>) {
       'device.names',
       'device.status',
       'device.role',
+      'device.region',
+      'device.site',
+      'device.building',
+      'device.context',
+      'device.quarantined',
+      'device.manufacturer',
+      'device.factory_key',
+      'device.factory_used_at',
+      'device.foreign_factory_key',
       'tenant.endpoints',
       'tenant.suspended',
+      'tenant.quarantine',
       'device_group.settings',
     ]);
 }
@@ -169,10 +248,14 @@ const passwordByHash = compiledQuery((db, { passwordHash }: { passwordHash: stri
 
 /** Passwords, unused or spent, not expired nor revoked. */
 function livePasswords(db: Kysely<Database>, at: Date) {
-  return passwordsWithDevice(db)
-    .select(['one_time_password.digest_secret', 'one_time_password.cmc_secret'])
-    .where('one_time_password.state', '!=', 'revoked')
-    .where('one_time_password.expires_at', '>', at.toISOString());
+  return (
+    passwordsWithDevice(db)
+      .select(['one_time_password.digest_secret', 'one_time_password.cmc_secret'])
+      // Pairing codes come as they are, or not at all.
+      .where('one_time_password.kind', '=', 'one-time-password')
+      .where('one_time_password.state', '!=', 'revoked')
+      .where('one_time_password.expires_at', '>', at.toISOString())
+  );
 }
 
 function livePasswordsOf(db: Kysely<Database>, { userName, at }: CountedAttempt) {

@@ -23,7 +23,7 @@ export class SqlTenantDirectory implements TenantDirectory {
         .where('id', '=', tenant.id)
         .executeTakeFirst();
       if (present) return { kind: 'exists', value: tenantOf(present) };
-      const { id, label, endpoints } = tenant;
+      const { id, label, endpoints, issuer = defaultSettings.issuer } = tenant;
       const taken = await findGroup(transaction, label);
       if (taken)
         return {
@@ -39,7 +39,8 @@ export class SqlTenantDirectory implements TenantDirectory {
           created_at: at.toISOString(),
         })
         .execute();
-      await insertGroup(transaction, { label, tenant: id, settings: defaultSettings }, by, at);
+      const settings = { ...defaultSettings, issuer };
+      await insertGroup(transaction, { label, tenant: id, settings }, by, at);
       const details = { label, endpoints };
       await audit(transaction, { at, actor: by, action: 'tenant.added', object: id, details });
       return { kind: 'added', value: { id, endpoints, suspended: false } };
@@ -77,6 +78,26 @@ export class SqlTenantDirectory implements TenantDirectory {
         .executeTakeFirst();
       if (!row) return undefined;
       const action = 'tenant.endpoints-set';
+      await audit(transaction, { at, actor: by, action, object: id, details: { endpoints } });
+      return tenantOf(row);
+    });
+  }
+
+  setQuarantine(
+    id: string,
+    endpoints: readonly string[],
+    by: string,
+    at: Date,
+  ): Promise<Tenant | undefined> {
+    return this.#transactions.write(async (transaction) => {
+      const row = await transaction
+        .updateTable('tenant')
+        .set({ quarantine: endpoints.length > 0 ? JSON.stringify(endpoints) : null })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
+      if (!row) return undefined;
+      const action = 'tenant.quarantine-set';
       await audit(transaction, { at, actor: by, action, object: id, details: { endpoints } });
       return tenantOf(row);
     });

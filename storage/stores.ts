@@ -2,26 +2,38 @@ import type { CaStateStore } from '../ca/ca-state-store.ts';
 import { type CrlMaker, CrlMakerHere } from '../ca/crl-maker.ts';
 import type { CrlStore } from '../ca/crl-store.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
+import type { AllocationDirectory } from '../enrollment/allocation/allocation-directory.ts';
 import type { Approvals } from '../enrollment/approvals.ts';
 import type { DeviceKeys } from '../enrollment/device-keys.ts';
 import type { DeviceRegistry } from '../enrollment/device-registry.ts';
 import type { DigestNonces } from '../enrollment/digest-nonces.ts';
+import type { Deliveries } from '../enrollment/events/deliveries.ts';
+import type { Events } from '../enrollment/events/event.ts';
+import type { Webhooks } from '../enrollment/events/webhooks.ts';
+import type { ManufacturerDirectory } from '../enrollment/manufacturer-directory.ts';
 import type { FailureLimits, OneTimePasswordStore } from '../enrollment/one-time-password-store.ts';
+import type { OrderLists } from '../enrollment/order-lists.ts';
 import type { ProfileDirectory } from '../enrollment/profile-directory.ts';
 import type { TenantDirectory } from '../enrollment/tenant-directory.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
 import { refuseMovedAway } from './move-mark.ts';
+import { SqlAllocation } from './sql-allocation.ts';
 import { SqlApprovals } from './sql-approvals.ts';
 import { SqlCaState } from './sql-ca-state.ts';
 import { SqlCrlStore } from './sql-crl-store.ts';
+import { SqlDeliveries } from './sql-deliveries.ts';
 import { SqlDeviceKeys } from './sql-device-keys.ts';
 import { SqlDeviceRegistry } from './sql-device-registry.ts';
 import { SqlDigestNonces } from './sql-digest-nonces.ts';
+import { SqlEvents } from './sql-events.ts';
 import { SqlIssuanceLedger } from './sql-issuance-ledger.ts';
+import { SqlManufacturers } from './sql-manufacturers.ts';
 import { SqlOneTimePasswords } from './sql-one-time-passwords.ts';
+import { SqlOrderLists } from './sql-order-lists.ts';
 import { SqlProfiles } from './sql-profiles.ts';
 import { SqlTenantDirectory } from './sql-tenant-directory.ts';
+import { SqlWebhooks } from './sql-webhooks.ts';
 import type { Transactions } from './transactions.ts';
 
 /** Where everything that must not be lost is kept: one implementation of each port, over one database. */
@@ -29,7 +41,9 @@ export interface Stores {
   readonly ledger: IssuanceLedger;
   readonly devices: DeviceRegistry;
   readonly tenants: TenantDirectory;
+  readonly manufacturers: ManufacturerDirectory;
   readonly oneTimePasswords: OneTimePasswordStore;
+  readonly orderLists: OrderLists;
   readonly crls: CrlStore;
   readonly crlMaker: CrlMaker;
   readonly caState: CaStateStore;
@@ -37,6 +51,10 @@ export interface Stores {
   readonly digestNonces: DigestNonces;
   readonly deviceKeys: DeviceKeys;
   readonly profiles: ProfileDirectory;
+  readonly events: Events;
+  readonly webhooks: Webhooks;
+  readonly deliveries: Deliveries;
+  readonly allocation: AllocationDirectory;
 }
 
 export interface StorageConfig {
@@ -54,11 +72,17 @@ export function storesOver(transactions: Transactions, limits: FailureLimits): S
     ledger: new SqlIssuanceLedger(transactions),
     devices: new SqlDeviceRegistry(transactions),
     tenants: new SqlTenantDirectory(transactions),
+    manufacturers: new SqlManufacturers(transactions),
     oneTimePasswords: new SqlOneTimePasswords(transactions, limits),
+    orderLists: new SqlOrderLists(transactions),
     approvals: new SqlApprovals(transactions),
     digestNonces: new SqlDigestNonces(transactions),
     deviceKeys: new SqlDeviceKeys(transactions),
     profiles: new SqlProfiles(transactions),
+    events: new SqlEvents(transactions),
+    webhooks: new SqlWebhooks(transactions),
+    deliveries: new SqlDeliveries(transactions),
+    allocation: new SqlAllocation(transactions),
     crls,
     crlMaker: new CrlMakerHere(crls),
     caState: new SqlCaState(transactions),

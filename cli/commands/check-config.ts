@@ -7,6 +7,7 @@ import { type Config, loadConfig, readSecret } from '../../server/config.ts';
 import { dataPaths } from '../../server/data-directory.ts';
 import { loadCa } from '../certification-authority.ts';
 import { type DataOption, withJson, withStores } from '../data.ts';
+import { endpointArcFinding } from '../doctor/endpoint-arc.ts';
 import { CommandError, exitCodes } from '../exit.ts';
 import { print, printJson } from '../print.ts';
 
@@ -47,6 +48,13 @@ const checks: Readonly<Record<string, (checked: Checked) => unknown>> = {
   },
   'one-time password pepper': ({ config: { pepper } }) => {
     readSecret(pepper, 'one-time password pepper');
+  },
+  'endpoint arc': ({ config }) => {
+    const { severity, message, action } = endpointArcFinding(
+      config.endpointArc,
+      config.profiles.device.endpoints,
+    );
+    return severity === 'ok' ? undefined : `${message}; ${action}`;
   },
   database: ({ config: { storage } }) => {
     statSync(storage.sqlite);

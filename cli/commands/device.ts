@@ -17,18 +17,23 @@ import {
   withJson,
   withStores,
 } from '../data.ts';
+import { type PlaceOptions, placeIn, withPlace } from '../device-place.ts';
 import { conflict, notFound, usage } from '../exit.ts';
-import { print, printFields, printJson, printTable } from '../print.ts';
+import { print, printJson, printTable } from '../print.ts';
+import { deviceExportCommand } from './device-export.ts';
+import { deviceImportCommand } from './device-import.ts';
 import { deviceKeyCommand } from './device-key.ts';
+import { addPlaceCommands } from './device-place.ts';
 
 export function deviceCommand(): Command {
   const device = new Command('device').description('the device registry');
-  withJson(device.command('add'))
+  withPlace(withJson(device.command('add')))
     .description('register a device')
     .argument('<id>', 'its id: the CN of its certificates')
     .option('--tenant <id>', "its tenant; the group's, the only one, or `default`, when left out")
     .option('--group <label>', "its group; the tenant's first one when left out")
     .option('--serial-number <text>', 'serialNumber attribute of its subject')
+    .option('--manufacturer <id>', 'who made it, if it has a factory certificate with that number')
     .option(
       '--name <name>',
       'a subject alternative name it may ask for: DNS:, IP:, URI: or email: (repeat)',
@@ -45,7 +50,7 @@ export function deviceCommand(): Command {
     .option('--tenant <id>', 'of this tenant only')
     .option('--limit <n>', 'at most this many', '100')
     .action(list);
-  withJson(device.command('show')).description('show a device').argument('<id>').action(show);
+  addPlaceCommands(device);
   withJson(device.command('set-names'))
     .description('replace the subject alternative names a device may ask for')
     .argument('<id>')
@@ -63,27 +68,37 @@ export function deviceCommand(): Command {
     .description('take a device out of the registry and revoke its passwords and certificates')
     .argument('<id>')
     .action(remove);
+  withJson(device.command('reset-factory'))
+    .description('let a device enroll by its factory certificate once more')
+    .argument('<id>')
+    .option('--unpin', 'also with another factory key: it got new hardware')
+    .action(resetFactory);
   device.addCommand(deviceKeyCommand());
+  device.addCommand(deviceImportCommand());
+  device.addCommand(deviceExportCommand());
   return device;
 }
 
-interface AddOptions extends DataOption {
+interface AddOptions extends DataOption, PlaceOptions {
   readonly tenant?: string;
   readonly group?: string;
   readonly serialNumber?: string;
+  readonly manufacturer?: string;
   readonly name?: string[];
   readonly role: DeviceRole;
   readonly json?: true;
 }
 
 async function add(id: string, options: AddOptions): Promise<void> {
-  const { group, serialNumber, name = [] } = options;
+  const { group, serialNumber, manufacturer, name = [] } = options;
   const device = {
     id: checkDeviceId(id),
     ...(group === undefined ? {} : { group }),
     ...(serialNumber === undefined ? {} : { serialNumber: checkSerialNumber(serialNumber) }),
+    ...(manufacturer === undefined ? {} : { manufacturer }),
     names: checkNames(name),
     role: options.role,
+    ...placeIn(options),
   };
   const outcome = await withStores(options, async (stores) => {
     const own = group === undefined ? undefined : (await stores.tenants.groupOf(group))?.tenant;
@@ -111,10 +126,11 @@ async function list(options: ListOptions & { tenant?: string }): Promise<void> {
   if (options.json) printJson(devices);
   else
     printTable(
-      devices.map(({ id, tenant, group, role, status, serialNumber, names }) => ({
+      devices.map(({ id, tenant, group, region, role, status, serialNumber, names }) => ({
         id,
         tenant,
         group,
+        region,
         role,
         status,
         serialNumber,
@@ -122,22 +138,6 @@ async function list(options: ListOptions & { tenant?: string }): Promise<void> {
       })),
       'There are no devices.',
     );
-}
-
-async function show(id: string, options: DataOption & { json?: true }): Promise<void> {
-  const found = await withStores(options, async ({ devices, ledger }) => {
-    const known = await devices.find(id);
-    return known && { ...known, certificates: await ledger.list({ subscriber: id, limit: 20 }) };
-  });
-  if (!found) throw notFound(`There is no device ${id}.`);
-  const { device, tenant, certificates } = found;
-  const shown = {
-    ...device,
-    endpoints: tenant.endpoints,
-    certificates: certificates.map(({ serialNumber }) => serialNumber),
-  };
-  if (options.json) printJson(shown);
-  else printFields(shown);
 }
 
 async function setStatus(
@@ -165,6 +165,22 @@ async function setNames(
   if (!device) throw notFound(`There is no device ${id}.`);
   if (options.json) printJson(device);
   else print(`Device ${id} may ask for ${device.names.join(', ') || 'no names'}.`);
+}
+
+async function resetFactory(
+  id: string,
+  options: DataOption & { unpin?: true; json?: true },
+): Promise<void> {
+  const { unpin = false } = options;
+  const device = await withStores(options, ({ manufacturers }) =>
+    manufacturers.reset(id, unpin, operator(), new Date()),
+  );
+  if (!device) throw notFound(`There is no device ${id}.`);
+  if (options.json) printJson(device);
+  else
+    print(
+      `Device ${id} may enroll by its factory certificate once more${unpin ? ', also with another key' : ''}.`,
+    );
 }
 
 async function remove(id: string, options: DataOption & { json?: true }): Promise<void> {

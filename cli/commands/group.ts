@@ -6,6 +6,7 @@ import {
   type GroupSettings,
 } from '../../enrollment/group-settings.ts';
 import type { Stores } from '../../storage/stores.ts';
+import { requireAuthorizationWebhook } from '../authorization-webhook-of-group.ts';
 import { chooseTenant, type DataOption, operator, withJson, withStores } from '../data.ts';
 import { conflict, notFound, usage } from '../exit.ts';
 import { describeSettings, settingsIn, summarizeSettings, withSettings } from '../group-options.ts';
@@ -47,6 +48,7 @@ async function add(label: string, options: JsonOption & { tenant?: string }): Pr
     const tenant = await chooseTenant(stores, options.tenant);
     if (!(await stores.tenants.find(tenant))) throw notFound(`There is no tenant ${tenant}.`);
     await requireIssuer(stores, tenant, settingsIn(options));
+    await requireAuthorizationWebhook(stores, tenant, settings);
     return stores.tenants.addGroup({ label, tenant, settings }, operator(), new Date());
   });
   if (outcome.kind === 'refused') throw conflict(outcome.reason);
@@ -86,6 +88,7 @@ async function set(label: string, options: JsonOption): Promise<void> {
   const outcome = await withStores(options, async (stores) => {
     const group = await stores.tenants.groupOf(label);
     if (group) await requireIssuer(stores, group.tenant, changes);
+    if (group) await requireAuthorizationWebhook(stores, group.tenant, changes);
     return stores.tenants.changeSettings(label, changes, operator(), new Date());
   });
   if (outcome.kind === 'unknown') throw notFound(`There is no group ${label}.`);

@@ -3,11 +3,13 @@ import { parseDuration } from '../../ca/certificate-profile.ts';
 import { CmcSecrets } from '../../enrollment/cmc-secret.ts';
 import { checkDeviceId, type Device } from '../../enrollment/device.ts';
 import { DigestSecrets } from '../../enrollment/digest-secret.ts';
+import type { GroupSettings } from '../../enrollment/group-settings.ts';
 import {
   hashOneTimePassword,
   makeCredentialId,
   makeOneTimePassword,
 } from '../../enrollment/one-time-password.ts';
+import type { NewOneTimePassword } from '../../enrollment/one-time-password-store.ts';
 import { type Config, readSecret } from '../../server/config.ts';
 import type { Stores } from '../../storage/stores.ts';
 import {
@@ -64,31 +66,40 @@ export async function createOneTimePassword(
   const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
   const device = await findOrRegister(stores, checkDeviceId(order.device), order.tenant, now);
   const { oneTimePasswords, tenants } = stores;
-  const password = makeOneTimePassword();
-  const credential = makeCredentialId();
-  const owner = { id: credential, device: device.id };
   const settings = (await tenants.groupOf(device.group))?.settings;
-  await oneTimePasswords.create({
-    id: credential,
-    device: device.id,
-    passwordHash: hashOneTimePassword(password, pepper),
-    ...(settings?.passwordSchemes.includes('digest')
-      ? { digestSecret: new DigestSecrets(pepper).make(password, owner) }
-      : {}),
-    ...(settings?.cmcSharedSecret
-      ? { cmcSecret: new CmcSecrets(pepper).make(password, credential) }
-      : {}),
-    createdAt: now,
-    expiresAt,
-    by: operator(),
-  });
+  const { password, record } = newOneTimePassword(pepper, device.id, settings, expiresAt);
+  await oneTimePasswords.create(record);
   return {
-    id: credential,
+    id: record.id,
     device: device.id,
     tenant: device.tenant,
     password,
     expiresAt: expiresAt.toISOString(),
   };
+}
+
+/** A one-time password in all the forms that the settings of the device's group ask for; storing it is the caller's. */
+export function newOneTimePassword(
+  pepper: Uint8Array,
+  device: string,
+  settings: Pick<GroupSettings, 'passwordSchemes' | 'cmcSharedSecret'> | undefined,
+  expiresAt: Date,
+): { password: string; record: NewOneTimePassword } {
+  const password = makeOneTimePassword();
+  const id = makeCredentialId();
+  const record = {
+    id,
+    device,
+    passwordHash: hashOneTimePassword(password, pepper),
+    ...(settings?.passwordSchemes.includes('digest')
+      ? { digestSecret: new DigestSecrets(pepper).make(password, { id, device }) }
+      : {}),
+    ...(settings?.cmcSharedSecret ? { cmcSecret: new CmcSecrets(pepper).make(password, id) } : {}),
+    createdAt: new Date(),
+    expiresAt,
+    by: operator(),
+  };
+  return { password, record };
 }
 
 async function findOrRegister(
@@ -128,8 +139,9 @@ async function list(options: ListOptions & { device?: string }): Promise<void> {
     }),
   );
   const now = new Date();
-  const rows = passwords.map(({ id, device, state, createdAt, expiresAt, spentAt }) => ({
+  const rows = passwords.map(({ id, kind, device, state, createdAt, expiresAt, spentAt }) => ({
     id,
+    kind,
     device,
     state: state === 'unused' && expiresAt <= now ? 'expired' : state,
     createdAt,

@@ -9,6 +9,7 @@ import { type Config, loadConfig } from '../../server/config.ts';
 import { toPem } from '../../server/data-directory.ts';
 import { builtInOf } from '../../server/read-profiles.ts';
 import type { Stores } from '../../storage/stores.ts';
+import { prospectOf, rulesOnRecord } from '../allocation/rules-on-record.ts';
 import { loadCa } from '../certification-authority.ts';
 import { type DataOption, withJson, withStores } from '../data.ts';
 import { CommandError, exitCodes, notFound, usage } from '../exit.ts';
@@ -170,7 +171,16 @@ async function preview(nameOrFile: string, options: PreviewOptions): Promise<voi
         : await deviceOf(stores, options.device);
     const { keyType } = options;
     const key = requireActive(await loadCa(stores), bearer.group.settings.issuer);
-    return previewCertificate({ profile, bearer, ...(keyType ? { keyType } : {}) }, key, config);
+    const prospect = prospectOf(bearer, await rulesOnRecord(stores));
+    // Of a device that is not there, nothing says where it is.
+    if ('refusal' in prospect && options.device !== undefined) throw usage(prospect.refusal);
+    const order = {
+      profile,
+      bearer,
+      ...(keyType ? { keyType } : {}),
+      ...('refusal' in prospect ? {} : { endpoints: prospect.endpoints }),
+    };
+    return previewCertificate(order, key, config);
   });
   const pem = toPem(der);
   if (options.json) printJson({ preview: warning, pem, text: opensslText(pem) });

@@ -29,6 +29,11 @@ export function tenantCommand(): Command {
     .argument('<id>')
     .argument('<uri...>', 'in order of preference')
     .action(setEndpoint);
+  withJson(tenant.command('set-quarantine'))
+    .description('what devices in quarantine get; without any they get no certificate')
+    .argument('<id>')
+    .argument('[uri...]', 'in order of preference')
+    .action(setQuarantine);
   return tenant;
 }
 
@@ -95,5 +100,24 @@ async function setEndpoint(
   else
     print(
       `Devices of tenant ${id} are sent to ${endpoints.join(', ')} from their next enrollment on.`,
+    );
+}
+
+async function setQuarantine(
+  id: string,
+  uris: string[],
+  options: DataOption & { json?: true },
+): Promise<void> {
+  const endpoints = checkEndpoints(uris);
+  const tenant = await withStores(options, ({ tenants }) =>
+    tenants.setQuarantine(id, endpoints, operator(), new Date()),
+  );
+  if (!tenant) throw notFound(`There is no tenant ${id}.`);
+  if (options.json) printJson(tenant);
+  else
+    print(
+      endpoints.length > 0
+        ? `Devices of tenant ${id} in quarantine are sent to ${endpoints.join(', ')} from their next enrollment on.`
+        : `Devices of tenant ${id} in quarantine get no certificate, unless their group has quarantine endpoints.`,
     );
 }

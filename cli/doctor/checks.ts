@@ -11,6 +11,7 @@ import { checkGroups } from './groups.ts';
 import { checkIntents } from './intents.ts';
 import { checkKeys } from './keys.ts';
 import { checkProfiles } from './profiles.ts';
+import { checkWebhooks } from './webhooks.ts';
 
 export const checks = {
   database: checkDatabase,
@@ -20,6 +21,7 @@ export const checks = {
   keys: checkKeys,
   intents: checkIntents,
   groups: checkGroups,
+  webhooks: checkWebhooks,
   profiles: checkProfiles,
   'endpoint arc': checkEndpointArc,
   files: checkFileModes,

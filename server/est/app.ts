@@ -1,6 +1,8 @@
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from 'pino';
+import { DeviceRefused } from '../../enrollment/refusal.ts';
+import { noteSightings } from '../events/sightings.ts';
 import { endIfUpgrade } from '../read-request.ts';
 import { logRequests } from '../request-log.ts';
 import { challengesFor } from './challenges.ts';
@@ -16,6 +18,7 @@ export function estApp(parts: EstParts, logger: Logger): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(logRequests(logger));
+  if (parts.sightings) app.use(noteSightings(parts.sightings));
   app.use(endIfUpgrade);
   app.use(
     // The headers that mean something for a protocol without pages: libest reads sixteen headers at most.
@@ -53,7 +56,10 @@ function sendError(parts: EstParts, logger: Logger): ErrorRequestHandler {
       }
     const { status, headers, body, fault } = answerFor(error, requestId, challenges);
     if (fault) logger.error({ requestId, err: error }, 'fault');
-    else Object.assign(response.locals.log, { refusal: error.code, reason: error.message });
+    else {
+      const device = error instanceof DeviceRefused && error.device ? { device: error.device } : {};
+      Object.assign(response.locals.log, { refusal: error.code, reason: error.message, ...device });
+    }
     if (response.headersSent) {
       request.socket.destroy();
       return;

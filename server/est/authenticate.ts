@@ -8,6 +8,7 @@ import type { Request } from 'express';
 import type { Shown } from '../../enrollment/authentication-policy.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
 import type { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
+import type { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
 import type { PasswordSender } from '../../enrollment/by-one-time-password.ts';
 import type { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
 import type { Group } from '../../enrollment/group.ts';
@@ -16,6 +17,7 @@ import { authenticateByHttp, type PasswordAuthenticators } from './http-password
 
 export interface Authenticators extends PasswordAuthenticators {
   readonly certificate: CertificateAuthenticator;
+  readonly factoryCertificate: FactoryCertificateAuthenticator;
   readonly sharedSecret: SharedSecretAuthenticator;
 }
 
@@ -31,6 +33,8 @@ export interface Authenticated {
 interface Context {
   readonly group?: Group;
   readonly requestId: string;
+  /** Whether a factory certificate will do: where a certificate is asked for, and nowhere else. */
+  readonly factory?: boolean;
 }
 
 /**
@@ -48,6 +52,10 @@ export async function authenticate(
   const byPassword = await authenticateByPassword(request, authenticators, context);
   const wanted = !byPassword || byPassword.caller.group.settings.credentials === 'both';
   if (!wanted || !certificateOf(request)) return byPassword;
+  if (!byPassword && context.factory) {
+    const caller = await authenticateByFactoryCertificate(request, authenticators, context);
+    if (caller) return byFactoryCertificate(caller);
+  }
   const holder = await authenticateByCertificate(request, authenticators, context.group);
   return byPassword ? joined(byPassword, holder) : byCertificate(holder);
 }
@@ -92,13 +100,59 @@ export function authenticateByCertificate(
   return authenticator.identify({ certificate, ...(group ? { group } : {}) });
 }
 
+/**
+ * The TLS client certificate alone counts, where it is none of ours.
+ * @returns undefined where it is one of ours, or cannot be read
+ * @throws Refusal
+ */
+async function authenticateByFactoryCertificate(
+  request: Request,
+  authenticators: Authenticators,
+  { group, requestId }: Context,
+): Promise<Caller | undefined> {
+  const [certificate, ...chain] = certificatesOf(request);
+  if (!certificate || !authenticators.certificate.isForeign(certificate)) return undefined;
+  return authenticators.factoryCertificate.identify({
+    certificate,
+    chain,
+    source: sourceOf(request),
+    requestId,
+    ...(group ? { group } : {}),
+  });
+}
+
+function byFactoryCertificate(caller: Caller): Authenticated {
+  return { caller, shown: { certificate: false, factoryCertificate: true, passwords: [] } };
+}
+
 function byCertificate(caller: Caller): Authenticated {
   return { caller, shown: { certificate: true, passwords: [] } };
 }
 
 /** The TLS client certificate, DER; nobody has judged it. */
-export function certificateOf({ socket }: Request): Buffer | undefined {
-  return (socket as TLSSocket).getPeerX509Certificate?.()?.raw;
+export function certificateOf(request: Request): Buffer | undefined {
+  return certificatesOf(request)[0];
+}
+
+/** More that came with a client certificate is not looked at. */
+const mostCertificates = 12;
+
+const sent = new WeakMap<object, readonly Buffer[]>();
+
+/**
+ * The TLS client certificate and what was sent with it, DER, in the order sent; nobody has judged them. Read once for each
+ * connection, which has no renegotiation: node takes the chain out of the session with the first call, and later ones
+ * find the device's own certificate alone.
+ */
+function certificatesOf({ socket }: Request): readonly Buffer[] {
+  const known = sent.get(socket);
+  if (known) return known;
+  const certificates: Buffer[] = [];
+  let each = (socket as TLSSocket).getPeerX509Certificate?.();
+  for (; each && certificates.length < mostCertificates; each = each.issuerCertificate)
+    certificates.push(each.raw);
+  sent.set(socket, certificates);
+  return certificates;
 }
 
 /** The password is the credential that is spent; the certificate stands beside it. @throws Refusal unauthenticated */

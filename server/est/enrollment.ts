@@ -86,6 +86,7 @@ export function orderOf<Content extends RequestContent>(
     ...(revocationChallenge === undefined
       ? {}
       : { revocationChallenge: parts.revocationChallenges.conceal(revocationChallenge) }),
+    allocation: parts.allocation.current,
     source: sourceOf(request),
     requestId,
   };

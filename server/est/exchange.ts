@@ -4,6 +4,7 @@ import type { CrlPublisher } from '../../ca/crl-publisher.ts';
 import type { IssuanceLedger } from '../../ca/issuance-ledger.ts';
 import type { ActiveProfiles } from '../../enrollment/active-profiles.ts';
 import type { EnrollmentParts } from '../../enrollment/admit.ts';
+import type { FollowedRules } from '../../enrollment/allocation/followed-rules.ts';
 import type { DeliveredAnswers } from '../../enrollment/delivered-answers.ts';
 import type { DeviceKeySecrets, DeviceKeys } from '../../enrollment/device-keys.ts';
 import type { DeviceRegistry } from '../../enrollment/device-registry.ts';
@@ -14,6 +15,7 @@ import type { KeyPackager } from '../../enrollment/key-package.ts';
 import type { OneTimePasswordStore } from '../../enrollment/one-time-password-store.ts';
 import type { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import type { TenantDirectory } from '../../enrollment/tenant-directory.ts';
+import type { Sightings } from '../events/sightings.ts';
 import type { Authenticators } from './authenticate.ts';
 import type { PendTokens } from './cmc/pend-token.ts';
 import type { PopChallenges } from './cmc/pop-challenge.ts';
@@ -23,6 +25,8 @@ export interface EstParts extends EnrollmentParts {
   readonly issuers: Issuers<EstIssuer>;
   /** What the certificates of a device say. */
   readonly profiles: Pick<ActiveProfiles, 'of'>;
+  /** Where devices go. */
+  readonly allocation: Pick<FollowedRules, 'current'>;
   readonly ledger: IssuanceLedger;
   readonly devices: DeviceRegistry;
   readonly tenants: TenantDirectory;
@@ -38,6 +42,8 @@ export interface EstParts extends EnrollmentParts {
   readonly deviceKeys: DeviceKeys;
   readonly deviceKeySecrets: DeviceKeySecrets;
   readonly deliveredAnswers: DeliveredAnswers;
+  /** Notes for events. */
+  readonly sightings?: Sightings;
 }
 
 /** A key of this server's own, whose certificate says id-kp-cmcCA (RFC 6402 section 2.10). */

@@ -37,7 +37,8 @@ export async function identify<Content extends RequestContent>(
   read: () => Promise<Content>,
 ): Promise<Identified<Content>> {
   const { request, parts } = exchange;
-  const known = await authenticate(request, parts.authenticators, contextOf(exchange));
+  const context = { ...contextOf(exchange), factory: true };
+  const known = await authenticate(request, parts.authenticators, context);
   return identifyFor('enrollment', exchange, known, read);
 }
 

@@ -36,9 +36,15 @@ const statusOf: Record<RefusalCode, number> = {
   'linking-failed': 400,
   'request-incomplete': 400,
   unauthenticated: 401,
+  'mistyped-code': 400,
   'credential-spent': 401,
   'identity-mismatch': 403,
+  'factory-certificate-refused': 403,
+  'factory-certificate-used': 403,
+  'factory-key-mismatch': 403,
   'device-blocked': 403,
+  'device-quarantined': 403,
+  'no-endpoint': 403,
   'tenant-suspended': 403,
   'certificate-revoked': 403,
   'subscriber-inactive': 403,
@@ -54,6 +60,7 @@ const statusOf: Record<RefusalCode, number> = {
   'too-many-failures': 429,
   'approval-pending': 202,
   'approval-rejected': 403,
+  'authorization-denied': 403,
   'too-many-requests-pending': 429,
   'approval-used': 403,
   // Not 404, which would mean that /fullcmc is not there (RFC 7030 section 4.3.2).
@@ -122,7 +129,9 @@ export function answerFor(
       body: sentence(
         error instanceof ClockRefused
           ? 'The certification authority does not issue at this time: its clock is not right, or its validity is over. Nothing is lost.'
-          : 'The certification authority cannot be reached just now; nothing is lost, try again.',
+          : error.name === 'AuthorizationUnavailable'
+            ? 'Who must authorise this certificate cannot be asked just now; nothing is lost, try again.'
+            : 'The certification authority cannot be reached just now; nothing is lost, try again.',
         requestId,
       ),
       fault: true,

@@ -14,8 +14,10 @@ import request from 'supertest';
 import { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import { ClientCertificateValidator } from '../../ca/client-certificate.ts';
 import { CrlPublisher } from '../../ca/crl-publisher.ts';
+import { noRules } from '../../enrollment/allocation/allocate.ts';
 import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../../enrollment/by-digest.ts';
+import { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
 import { OneTimePasswordAuthenticator } from '../../enrollment/by-one-time-password.ts';
 import { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
 import { DeviceKeySecrets } from '../../enrollment/device-keys.ts';
@@ -24,6 +26,7 @@ import { PlatformKeyGenerator } from '../../enrollment/platform-key-generator.ts
 import { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { certificateOf, makeKey } from '../../test/support/est-client.ts';
+import { noAuthorization } from '../../test/support/no-authorization.ts';
 import { oneIssuer } from '../../test/support/one-issuer.ts';
 import { profilesOver } from '../../test/support/profiles.ts';
 import { makeSoftwareCa, type SoftwareCa } from '../../test/support/software-ca.ts';
@@ -69,10 +72,12 @@ before(async () => {
     {
       issuers: oneIssuer(authority, { announced: [root, issuing], crls }),
       profiles: await profilesOver(stores, { validity: '1d', endpoints: 'none' }),
+      allocation: { current: noRules },
       ledger,
       devices,
       tenants,
       approvals,
+      authorization: noAuthorization,
       waiting: { retryAfter: 60, validity: 3600 },
       revocationChallenges: new RevocationChallenges(pepper),
       authenticators: {
@@ -85,6 +90,7 @@ before(async () => {
           devices,
         ),
         sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
+        factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
       },
       failures: oneTimePasswords,
       popChallenges: new PopChallenges(pepper),

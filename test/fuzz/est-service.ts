@@ -20,8 +20,10 @@ import { ClientCertificateValidator } from '../../ca/client-certificate.ts';
 import { CrlPublisher } from '../../ca/crl-publisher.ts';
 import { readDer } from '../../ca/der.ts';
 import { encodeSubject } from '../../ca/distinguished-name.ts';
+import { noRules } from '../../enrollment/allocation/allocate.ts';
 import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../../enrollment/by-digest.ts';
+import { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
 import { OneTimePasswordAuthenticator } from '../../enrollment/by-one-time-password.ts';
 import { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
 import { CmcSecrets } from '../../enrollment/cmc-secret.ts';
@@ -40,6 +42,7 @@ import { createStatusListener } from '../../server/listener.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { spkiOf } from '../support/forged-request.ts';
 import { ForgingDevice } from '../support/forging-device.ts';
+import { noAuthorization } from '../support/no-authorization.ts';
 import { oneIssuer } from '../support/one-issuer.ts';
 import { profilesOver } from '../support/profiles.ts';
 import { makePlan, makeSoftwareCa, type SoftwareCa } from '../support/software-ca.ts';
@@ -229,10 +232,12 @@ async function partsOf(
       cmcSigner: { signer: cmcKey, certificate },
     }),
     profiles: await profilesOver(stores, day),
+    allocation: { current: noRules },
     ledger,
     devices,
     tenants,
     approvals,
+    authorization: noAuthorization,
     waiting: { retryAfter: 60, validity: 3600 },
     revocationChallenges: new RevocationChallenges(pepper),
     authenticators: {
@@ -245,6 +250,7 @@ async function partsOf(
         devices,
       ),
       sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
+      factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
     },
     failures: oneTimePasswords,
     popChallenges: new PopChallenges(pepper),

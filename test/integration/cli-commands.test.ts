@@ -33,6 +33,12 @@ const commands = [
   ...['group', 'group add', 'group list', 'group show', 'group set', 'device set-names'],
   ...['pending', 'pending list', 'pending show', 'pending approve', 'pending reject'],
   ...['device key', 'device key add', 'device key list', 'device key remove'],
+  ...['backup', 'backup create', 'backup verify', 'backup call-off', 'restore', 'cert compare'],
+  ...['cert adopt', 'webhook', 'webhook add', 'webhook list', 'webhook show', 'webhook rotate'],
+  ...['webhook disable', 'webhook enable', 'webhook test', 'webhook replay', 'webhook remove'],
+  ...['event', 'event list'],
+  ...['manufacturer', 'manufacturer add', 'manufacturer test', 'device reset-factory'],
+  ...['pair', 'label', 'open', 'device import', 'device export'],
 ];
 
 test('every command has help on standard output', { timeout }, () =>
@@ -67,6 +73,12 @@ test('exit code 2: what was typed cannot be meant', { timeout }, () =>
       ['group', 'add', 'cacerts'],
       ['group', 'add', 'g', '--linking', 'perhaps'],
       ['group', 'set', 'default'],
+      ['device', 'set', 'd'],
+      ['device', 'set', 'd', '--region', 'e u'],
+      ['allocation', 'set', 'default'],
+      ['allocation', 'set', 'default', '--policy', 'fixed'],
+      ['allocation', 'mark', 'mqtts://a.example:1', 'sideways'],
+      ['allocate'],
       ['group', 'set', 'default', '--key-types', 'P-256,DSA'],
       ['group', 'set', 'default', '--challenge-password', 'one-time-password'],
       ['init', '--ca-key', 'DSA'],
@@ -97,6 +109,12 @@ test('exit code 3: there is no such thing', { timeout }, () =>
       ['device', 'unblock', 'nobody'],
       ['device', 'remove', 'nobody'],
       ['device', 'set-names', 'nobody', 'DNS:a.example'],
+      ['device', 'set', 'nobody', '--region', 'eu'],
+      ['device', 'quarantine', 'nobody'],
+      ['allocation', 'show', 'nowhere'],
+      ['allocation', 'set', 'nowhere', '--policy', 'tenant'],
+      ['allocation', 'drift', '--group', 'nowhere'],
+      ['allocate', '--dry-run', '--group', 'nowhere'],
       ['pending', 'show', 'req-nothing'],
       ['pending', 'approve', 'req-nothing'],
       ['pending', 'reject', 'req-nothing'],
@@ -177,7 +195,7 @@ test('--json: devices, their passwords and certificates', { timeout }, async () 
   assert.equal(new Date(expiresAt).toISOString(), expiresAt);
 
   const list = () => server.json<unknown[]>('otp', 'list', '--device', 'd1');
-  const unused = ['id', 'device', 'state', 'createdAt', 'expiresAt'];
+  const unused = ['id', 'kind', 'device', 'state', 'createdAt', 'expiresAt'];
   const [first] = await list();
   assertKeys(first, unused);
   const request = makeKey().request('/CN=d1/serialNumber=SN-1');
@@ -195,7 +213,12 @@ test('--json: devices, their passwords and certificates', { timeout }, async () 
   assert.equal(shown.status, 'valid');
   assert.equal(shown.credential, `one-time-password:${id}`);
   assert.ok(!JSON.stringify(shown).includes(password));
-  assertKeys(await server.json('device', 'show', 'd1'), [...device, 'endpoints', 'certificates']);
+  assertKeys(await server.json('device', 'show', 'd1'), [
+    ...device,
+    'endpoints',
+    'lastEndpoints',
+    'certificates',
+  ]);
   assert.deepEqual(
     await server
       .json<Record<string, unknown>>('cert', 'revoke', serialNumber)

@@ -2,8 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { BestowServer } from '../support/bestow.ts';
+import { FactoryCa } from '../support/factory-ca.ts';
 
 interface Judgement {
   readonly id: string;
@@ -29,10 +32,25 @@ const groups: Readonly<Record<string, string>> = {
   'encrypted-keys': '--server-keys platform',
   profile: '--key-types P-384 --require commonName,extKeyUsage',
   cmc: '--cmc-shared-secret on',
+  factory: '--factory-certificates listed --subject-change on',
+  'no-factory': '--factory-certificates off',
 };
 
+/** Devices that leave the factory with a certificate, and of which the suite takes one after the other. */
+function makeSpares(maker: FactoryCa, count: number): string {
+  const folder = join(maker.directory, 'spares');
+  mkdirSync(folder);
+  for (let i = 1; i <= count; i++) {
+    const { chainFile, keyFile } = maker.device(`S${i}`);
+    const [certificate, key] = [chainFile, keyFile].map((file) => readFileSync(file, 'utf8'));
+    const spare = { device: 'THE-DEVICE', certificate, key };
+    writeFileSync(join(folder, `S${i}`), JSON.stringify(spare));
+  }
+  return folder;
+}
+
 /** The shell lines with which the suite does what only an operator can. */
-function commands(data: string): Record<string, string> {
+function commands(data: string, spares: string): Record<string, string> {
   const bestow = (line: string) => `${program} ${line} --data ${data}`;
   const password = bestow('otp create --device $DEVICE --json');
   const add = (more: string) => bestow(`device add $DEVICE --group $LABEL ${more} >&2`);
@@ -45,23 +63,28 @@ function commands(data: string): Record<string, string> {
     revoke: bestow('cert revoke {serial}'),
     approve: bestow(`pending approve ${waiting}`),
     reject: bestow(`pending reject ${waiting}`),
+    factory: `for spare in ${spares}/*; do mv $spare ${spares}/../$DEVICE && break; done;
+      ${add('--manufacturer maker --serial-number $(basename $spare)')} &&
+      sed s/THE-DEVICE/$DEVICE/ ${spares}/../$DEVICE`,
     'decryption-key': bestow(`device key add $DEVICE --id $KEY_ID ${key}`),
   };
 }
 
 test('sections A to N of the requirements hold, but for the divergences we name', async () => {
   await using server = await BestowServer.start();
+  using maker = new FactoryCa();
+  const trust = ['--anchor', maker.anchorFile, '--serial-from', 'subject:serialNumber'];
+  await server.json('manufacturer', 'add', 'maker', ...trust);
   for (const [label, settings] of Object.entries(groups)) {
     await server.json('group', 'add', label, ...settings.split(' '));
   }
+  const lines = commands(server.data, makeSpares(maker, 12));
   const options = {
     url: server.origin,
     root: server.rootFile,
     label: 'default',
     ...Object.fromEntries(Object.keys(groups).map((label) => [`${label}-label`, label])),
-    ...Object.fromEntries(
-      Object.entries(commands(server.data)).map(([name, line]) => [`${name}-command`, line]),
-    ),
+    ...Object.fromEntries(Object.entries(lines).map(([name, line]) => [`${name}-command`, line])),
   };
   const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]);
   const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((resolve) => {

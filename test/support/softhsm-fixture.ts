@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CaKeyType, signatureAlgorithmOf } from '../../ca/signer.ts';
-import { createSoftHsmToken } from '../../hsm/create-softhsm-token.ts';
+import { addSoftHsmToken, createSoftHsmToken } from '../../hsm/create-softhsm-token.ts';
 import { type Cryptoki, loadCryptoki } from '../../hsm/cryptoki.ts';
 import { generateKey } from '../../hsm/generate-key.ts';
 import { openToken } from '../../hsm/open-token.ts';
@@ -22,6 +22,10 @@ export interface FixtureToken {
   readonly pinRefused: string;
   /** Adds a key, with a certificate in name only. The library is left finalised. */
   addKey(type: CaKeyType, label?: string): Promise<TokenKey>;
+  /** Adds another token to the same SoftHSM, with a PIN and a marker of its own; nothing else is open meanwhile. */
+  addToken(
+    label: string,
+  ): Pick<FixtureToken, 'config' | 'pin' | 'pinFile' | 'pinRefused' | 'addKey'>;
   remove(): void;
 }
 
@@ -45,14 +49,35 @@ export function fixtureToken(): FixtureToken {
     pin,
     pinFile,
     pinRefused: join(directory, 'run', 'pin-refused'),
-    async addKey(type, label = 'ca') {
-      const token = openToken(cryptoki, config, { access: 'read-write' });
-      const publicKey = await generateKey(token, label, type).finally(() => token.close());
-      const certificate = `${label}.pem`;
-      return { label, certificate, publicKey, algorithm: signatureAlgorithmOf[type] };
+    addKey: (type, label = 'ca') => addKey(cryptoki, config, type, label),
+    addToken(label) {
+      const other = { pin: `pin of ${label}`, pinFile: join(directory, `pin ${label}`) };
+      writeFileSync(other.pinFile, other.pin, { mode: 0o600 });
+      cryptoki.initialize();
+      addSoftHsmToken(cryptoki, { label, pin: other.pin }, 'security-officer');
+      cryptoki.finalize();
+      const otherConfig = { ...config, token: label, pin: { file: other.pinFile } };
+      return {
+        ...other,
+        config: otherConfig,
+        pinRefused: join(directory, 'run', `pin-refused-${label}`),
+        addKey: (type, keyLabel = 'ca') => addKey(cryptoki, otherConfig, type, keyLabel),
+      };
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+async function addKey(
+  cryptoki: Cryptoki,
+  config: TokenConfig,
+  type: CaKeyType,
+  label: string,
+): Promise<TokenKey> {
+  const token = openToken(cryptoki, config, { access: 'read-write' });
+  const publicKey = await generateKey(token, label, type).finally(() => token.close());
+  const certificate = `${label}.pem`;
+  return { label, certificate, publicKey, algorithm: signatureAlgorithmOf[type] };
 }
 
 /** The same library with some of its methods replaced. */

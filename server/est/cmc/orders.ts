@@ -136,6 +136,7 @@ export function decide(
     ...(revocationChallenge === undefined
       ? {}
       : { revocationChallenge: parts.revocationChallenges.conceal(revocationChallenge) }),
+    allocation: parts.allocation.current,
     source: sourceOf(request),
     requestId,
   };

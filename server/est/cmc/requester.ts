@@ -236,7 +236,7 @@ async function identifyByConnection(
 ): Promise<Authenticated | undefined> {
   if (wrapper) return undefined;
   try {
-    const context = { requestId, ...(group ? { group } : {}) };
+    const context = { requestId, factory: true, ...(group ? { group } : {}) };
     return await authenticate(request, parts.authenticators, context);
   } catch (error) {
     const byCertificate = request.headers.authorization === undefined;
