@@ -72,7 +72,9 @@ describe('requests made by OpenSSL are accepted', () => {
 describe('published requests', () => {
   test('one without attributes we know is accepted', async () => {
     const request = await parseCertificateRequest(readVector('rfc9148-A3-skg-csr.hex'));
-    assert.deepEqual(request.subjectAttributes, [{ type: 'organizationName', text: 'skg example' }]);
+    assert.deepEqual(request.subjectAttributes, [
+      { type: 'organizationName', text: 'skg example' },
+    ]);
     await parseCertificateRequest(readVector('rfc2986-CertificationRequest.b64'));
   });
 

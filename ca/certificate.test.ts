@@ -106,7 +106,10 @@ describe('what is no CA certificate is not taken for one', () => {
       const files = { root: Uint8Array.from(root.der), issuing: Uint8Array.from(issuing.der) };
       const der = files[which];
       der[der.length - 1] = (der.at(-1) ?? 0) ^ 1;
-      assert.throws(() => readCaChain({ issuing: files.issuing, above: [files.root] }), /not (self-signed|signed by)/);
+      assert.throws(
+        () => readCaChain({ issuing: files.issuing, above: [files.root] }),
+        /not (self-signed|signed by)/,
+      );
     }
   });
 });

@@ -164,7 +164,9 @@ export class CertificateComposer {
 
   #constantPointers(): readonly StatusPointer[] {
     const { statusPointers } = this.#profile;
-    return this.#crlPartitions > 1 ? statusPointers.filter((each) => each !== 'crl') : statusPointers;
+    return this.#crlPartitions > 1
+      ? statusPointers.filter((each) => each !== 'crl')
+      : statusPointers;
   }
 
   /** Of a partition of the CRL; that of the whole CRL is in every certificate. */

@@ -79,9 +79,7 @@ export async function withCertificateToRenew(
   const renewed = records
     .filter((record) => !record.revokedAt && record.notAfter > now)
     .flatMap(({ certificate: der, foundRegions }) =>
-      der
-        ? [{ certificate: readCertificate(der), ...(foundRegions ? { foundRegions } : {}) }]
-        : [],
+      der ? [{ certificate: readCertificate(der), ...(foundRegions ? { foundRegions } : {}) }] : [],
     )
     .find(({ certificate }) => sameName(certificate.subject, subject));
   if (!renewed)

@@ -22,7 +22,8 @@ const allowed: Record<Folder, readonly Folder[]> = {
 };
 
 /** The files of server/ that put the parts together, and so may see all of them. */
-const compositionRoot = '^server/(start|serve|config|config-schema|key-connections|signer-processes)\\.ts$';
+const compositionRoot =
+  '^server/(start|serve|config|config-schema|key-connections|signer-processes)\\.ts$';
 
 /** Outside packages and the only places they may be imported in. */
 const packages: Record<string, string> = {

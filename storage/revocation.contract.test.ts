@@ -161,9 +161,16 @@ for (const [engine, open] of Object.entries(engines)) {
       await revoke(serial, 'superseded', 2);
       const before = await stores.crls.state({ issuer, partition: 0 });
       const records = await stores.ledger.revokeAll({ publicKeyDigest }, order('keyCompromise', 9));
-      assert.deepEqual(records.map(({ revocationReason: reason }) => reason), ['keyCompromise']);
+      assert.deepEqual(
+        records.map(({ revocationReason: reason }) => reason),
+        ['keyCompromise'],
+      );
       assert.deepEqual(await stateOf(serial), ['keyCompromise', later(2), undefined]);
-      assert.notDeepEqual(await stores.crls.state({ issuer, partition: 0 }), before, 'the next CRL says so');
+      assert.notDeepEqual(
+        await stores.crls.state({ issuer, partition: 0 }),
+        before,
+        'the next CRL says so',
+      );
       await revoke(serial, 'superseded', 10);
       assert.deepEqual(await stateOf(serial), ['keyCompromise', later(2), undefined]);
       assert.deepEqual(auditOf(serial).slice(2), ['certificate.revoked', 'certificate.revoked']);
