@@ -48,6 +48,11 @@ export class FactoryCertificate<Anchor extends TrustAnchor = TrustAnchor> {
     return subjectText(this.#certificate);
   }
 
+  /** Name, DER. */
+  get subjectName(): Uint8Array {
+    return this.#certificate.subject;
+  }
+
   get notAfter(): Date {
     return this.#certificate.notAfter;
   }

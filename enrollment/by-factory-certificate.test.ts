@@ -89,6 +89,8 @@ describe('a factory certificate', () => {
       id: hash('sha256', device.publicKey, 'hex'),
     });
     assert.equal(caller.certificate, undefined, 'there is nothing to be renewed');
+    // By it a group's policy may choose the region.
+    assert.deepEqual(caller.factorySubject, readCertificate(device.der).subject);
     assert.equal((await identify(device)).device.id, id, 'without a label');
   });
 

@@ -110,6 +110,7 @@ export function requireHolder(
   return {
     ...known,
     credential: { kind: 'factory-certificate', id: certificate.publicKeyDigest },
+    factorySubject: certificate.subjectName,
   };
 }
 
