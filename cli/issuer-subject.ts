@@ -65,7 +65,8 @@ function usualSubject(state: CaState, name: string): Uint8Array {
   const { text = 'CA' } = like
     ? (readName(readDer(like)).find(({ type }) => type === 'commonName') ?? {})
     : {};
-  const base = text.replace(/ (Issuing )?CA$/, '');
+  // Without what the issuer is, and which of its keys it is by now.
+  const base = text.replace(/ (Issuing )?CA( G\d+)?$/, '');
   return readSubject(`CN=${`${base} ${name}`.replaceAll(',', '\\,')} Issuing CA`);
 }
 

@@ -317,3 +317,11 @@ async function restart(): Promise<void> {
   assert.equal(await server.stop(), 0);
   await server.start();
 }
+
+test('an issuer that is added later is not named after a generation', { timeout }, async () => {
+  await server.cli('ca', 'issuer', 'add', 'plant');
+  const { subject } = await server.json<{ subject: string }>(
+    ...['ca', 'show', 'issuing', '--issuer', 'plant'],
+  );
+  assert.match(subject, /^commonName=Bestow [0-9A-F]{6} plant Issuing CA$/);
+});
