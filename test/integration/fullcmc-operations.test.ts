@@ -93,9 +93,13 @@ describe('revocation', () => {
     assert.equal(issuedTo('device', reply).length, 1);
     assert.equal(await revocationOf(serialNumber), 'superseded');
     // Again, it is as it was.
-    const again = await session.ask('signer=device,device', 'revoke=lost,1');
+    const again = await session.ask('signer=device,device', 'revoke=lost,5');
     assert.deepEqual(statusesOf(again), ['success 101']);
     assert.equal(await revocationOf(serialNumber), 'superseded');
+    // But that the key is lost too is still worth knowing.
+    const lost = await session.ask('signer=device,device', 'revoke=lost,1');
+    assert.deepEqual(statusesOf(lost), ['success 101']);
+    assert.equal(await revocationOf(serialNumber), 'keyCompromise');
   });
 
   test('by a registration authority of the tenant, and not of another', async () => {

@@ -111,7 +111,7 @@ test('the list of devices tells the roles; a group that asks for a password as w
   timeout,
 }, async () => {
   const { stdout } = await server.cli('device', 'list');
-  assert.match(stdout, /^ra-1 +default +default +registration-authority +active/m);
+  assert.match(stdout, /^ra-1 +default +default +- +registration-authority +active/m);
   assert.match(stdout, /^plain +default +default +device +active/m);
   await server.json('group', 'add', 'both', '--credentials', 'both');
   const role = ['--role', 'registration-authority'];
