@@ -112,7 +112,7 @@ test('the list of devices tells the roles; a group that asks for a password as w
 }, async () => {
   const { stdout } = await server.cli('device', 'list');
   assert.match(stdout, /^ra-1 +default +default +- +registration-authority +active/m);
-  assert.match(stdout, /^plain +default +default +device +active/m);
+  assert.match(stdout, /^plain +default +default +- +device +active/m);
   await server.json('group', 'add', 'both', '--credentials', 'both');
   const role = ['--role', 'registration-authority'];
   const refused = await server.cli('device', 'add', 'ra-4', '--group', 'both', ...role);
