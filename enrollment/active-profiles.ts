@@ -3,6 +3,7 @@ import type { Profile } from '../ca/certificate-profile.ts';
 import { checkProfile } from '../ca/check-profile.ts';
 import { Unavailable } from '../ca/unavailable.ts';
 import type { Caller } from './authenticator.ts';
+import { lookAgain } from './look-again.ts';
 import type { ProfileDirectory } from './profile-directory.ts';
 
 export interface ActiveProfilesParts {
@@ -14,8 +15,6 @@ export interface ActiveProfilesParts {
   report(error: unknown): void;
 }
 
-/** Milliseconds. */
-const followInterval = 1000;
 /** Seconds. */
 const retryAfter = 2;
 
@@ -28,7 +27,7 @@ export class ActiveProfiles {
   readonly #parts: ActiveProfilesParts;
   #revision = -1;
   #profiles: ReadonlyMap<string, { readonly version?: number; readonly profile: Profile }>;
-  #timer: NodeJS.Timeout | undefined;
+  #close: () => void = () => undefined;
 
   private constructor(parts: ActiveProfilesParts) {
     this.#parts = parts;
@@ -83,20 +82,14 @@ export class ActiveProfiles {
 
   /** Looks every second what was activated, until it is closed. */
   follow(): void {
-    const look = async () => {
-      try {
-        await this.refresh();
-      } catch (error) {
-        this.#parts.report(error);
-      }
-      if (this.#timer) this.#timer = setTimeout(look, followInterval).unref();
-    };
-    this.#timer = setTimeout(look, followInterval).unref();
+    this.#close = lookAgain(
+      () => this.refresh(),
+      (error) => this.#parts.report(error),
+    );
   }
 
   close(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#close();
   }
 }
 

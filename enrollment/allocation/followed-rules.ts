@@ -1,3 +1,4 @@
+import { lookAgain } from '../look-again.ts';
 import { type AllocationRules, noRules, readyPolicy } from './allocate.ts';
 import type { AllocationDirectory } from './allocation-directory.ts';
 
@@ -7,15 +8,12 @@ export interface AllocationRulesParts {
   report(error: unknown): void;
 }
 
-/** Milliseconds. */
-const followInterval = 1000;
-
 /** The rules by which devices get their endpoints, kept in memory: what an operator changes is followed within seconds. */
 export class FollowedRules {
   readonly #parts: AllocationRulesParts;
   #revision = -1;
   #rules: AllocationRules = noRules;
-  #timer: NodeJS.Timeout | undefined;
+  #close: () => void = () => undefined;
 
   private constructor(parts: AllocationRulesParts) {
     this.#parts = parts;
@@ -47,19 +45,13 @@ export class FollowedRules {
 
   /** Looks every second what was changed, until it is closed. */
   follow(): void {
-    const look = async () => {
-      try {
-        await this.refresh();
-      } catch (error) {
-        this.#parts.report(error);
-      }
-      if (this.#timer) this.#timer = setTimeout(look, followInterval).unref();
-    };
-    this.#timer = setTimeout(look, followInterval).unref();
+    this.#close = lookAgain(
+      () => this.refresh(),
+      (error) => this.#parts.report(error),
+    );
   }
 
   close(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#close();
   }
 }
