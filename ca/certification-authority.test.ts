@@ -193,3 +193,19 @@ test('nothing outlives the first certificate of the chain to end (ROL-10)', asyn
   assert.deepEqual(device.notAfter, soon);
   assert.ok((await issue({ ...first, certificate: issuing })).notAfter > soon);
 });
+
+test('a certificate over another key than the one on record is none of this issuer', async () => {
+  const root = await makeRoot();
+  const { key } = await makeIssuing(root, 1, 'active');
+  const { key: other } = await makeIssuing(root, 2, 'next');
+  const read = (each: IssuingKeyState) =>
+    readCertificationAuthority({
+      version: 1,
+      state: { issuers: [{ name: 'main', token: 'default', keys: [each] }] },
+    });
+  assert.equal(requireActive(read(key)).generation, 1);
+  assert.throws(
+    () => read({ ...key, publicKey: other.publicKey }),
+    /is over another key than its own/,
+  );
+});
