@@ -185,11 +185,12 @@ export class CertificateAuthority {
 }
 
 function optionalParts(plan: CertificatePlan | KeylessPlan) {
-  const { subscriber } = plan;
+  const { subscriber, registration } = plan;
   const { linking, relayedBy, approval, revocationChallenge, requestKeyDigest, supersedes } = plan;
   const { foundRegions } = plan;
   return {
     ...(subscriber === undefined ? {} : { subscriber }),
+    ...(registration ? { registration } : {}),
     ...(requestKeyDigest === undefined ? {} : { requestKeyDigest }),
     ...(linking ? { linking } : {}),
     ...(relayedBy === undefined ? {} : { relayedBy }),

@@ -7,11 +7,13 @@ export interface Credential {
     | 'one-time-password'
     | 'client-certificate'
     | 'factory-certificate'
+    | 'bootstrap-credential'
+    | 'request-key'
     | 'registration-authority'
     | 'operator';
   /**
    * Credential id, serial number of the certificate presented, SHA-256 of the SubjectPublicKeyInfo of a factory
-   * certificate, or the operator's account.
+   * certificate or of the request where that alone was shown, or the operator's account.
    */
   readonly id: string;
 }
@@ -38,6 +40,8 @@ export interface CertificatePlan {
   readonly foundRegions?: Readonly<Record<string, string>>;
   /** The device the certificate is for; absent for the server's own certificate. */
   readonly subscriber?: string;
+  /** Present where the device is not on record yet, and is to be with this certificate; in the words of the registry. */
+  readonly registration?: Readonly<Record<string, string>>;
   readonly credential: Credential;
   /** The registration authority that asked for it, whose certificate is the credential. */
   readonly relayedBy?: string;

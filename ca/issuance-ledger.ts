@@ -21,6 +21,8 @@ export interface Intent {
   readonly requestDigest: string;
   readonly profile: string;
   readonly subscriber?: string;
+  /** As in the plan. */
+  readonly registration?: Readonly<Record<string, string>>;
   readonly credential: Credential;
   /** As in the plan; goes to the audit log. */
   readonly linking?: LinkingProof;
@@ -47,6 +49,7 @@ export type ForeseenIntent = Pick<
   | 'requestKeyDigest'
   | 'requestDigest'
   | 'subscriber'
+  | 'registration'
   | 'credential'
   | 'relayedBy'
   | 'recordedAt'

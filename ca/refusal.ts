@@ -11,6 +11,7 @@ export type IssuanceRefusalCode =
   | 'credential-spent'
   | 'factory-certificate-used'
   | 'factory-key-mismatch'
+  | 'first-key-mismatch'
   | 'key-in-use'
   | 'key-compromised'
   | 'subscriber-inactive'

@@ -19,6 +19,9 @@ function parse(...args: string[]): Partial<GroupSettings> {
 }
 
 const changed: GroupSettings = {
+  identity: 'assigned',
+  possession: 'shown-code',
+  trust: 'staging',
   issuer: 'edge',
   profile: 'gateway',
   linking: 'required',
@@ -26,9 +29,7 @@ const changed: GroupSettings = {
   passwordSchemes: ['basic', 'digest'],
   passwordOnly: false,
   challengePassword: 'one-time-password',
-  pairingCodes: true,
   cmcSharedSecret: true,
-  factoryCertificates: 'listed',
   factoryUse: 'repeatedly',
   approval: true,
   authorizationWebhook: 'inventory',

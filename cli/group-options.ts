@@ -11,7 +11,6 @@ import {
   challengePasswordMeanings,
   credentialPolicies,
   defaultSettings,
-  factoryCertificatePolicies,
   factoryUses,
   type GroupSettings,
   generatedKeyTypes,
@@ -23,6 +22,7 @@ import {
   serverKeyPlaces,
   signatureHashes,
 } from '../enrollment/group-settings.ts';
+import { identities, possessions, trusts } from '../enrollment/provisioning.ts';
 
 interface ChosenSetting {
   readonly flag: string;
@@ -45,6 +45,21 @@ type SettingOption = ChosenSetting | FreeSetting;
 const onOff = ['on', 'off'];
 
 const settingOptions: Record<keyof GroupSettings, SettingOption> = {
+  identity: {
+    flag: 'identity',
+    description: 'how it is known which device it is',
+    choices: identities,
+  },
+  possession: {
+    flag: 'possession',
+    description: 'what shows that the device is wanted here',
+    choices: possessions,
+  },
+  trust: {
+    flag: 'trust',
+    description: 'how the first trust comes about',
+    choices: trusts,
+  },
   profile: {
     flag: 'profile',
     description: 'profile of the certificates: bestow profile list',
@@ -81,20 +96,10 @@ const settingOptions: Record<keyof GroupSettings, SettingOption> = {
     description: 'what challengePassword in a request means; one-time-password is for old clients',
     choices: challengePasswordMeanings,
   },
-  pairingCodes: {
-    flag: 'pairing-codes',
-    description: 'accept pairing codes, which people can type: bestow pair',
-    choices: onOff,
-  },
   cmcSharedSecret: {
     flag: 'cmc-shared-secret',
     description: 'keep new one-time passwords so that they can prove identity in /fullcmc',
     choices: onOff,
-  },
-  factoryCertificates: {
-    flag: 'factory-certificates',
-    description: 'accept factory certificates of devices that are listed: bestow manufacturer',
-    choices: factoryCertificatePolicies,
   },
   factoryUse: {
     flag: 'factory-use',
@@ -104,7 +109,7 @@ const settingOptions: Record<keyof GroupSettings, SettingOption> = {
   },
   approval: {
     flag: 'approval',
-    description: 'a person must approve each certificate: bestow pending',
+    description: 'a person must approve each certificate, renewals too: bestow pending',
     choices: onOff,
   },
   authorizationWebhook: {

@@ -5,6 +5,7 @@
 
 import type { Group } from './group.ts';
 import type { PasswordScheme } from './group-settings.ts';
+import { takesOwnPassword } from './provisioning.ts';
 import { unauthenticated } from './refusal.ts';
 import type { RequestPassword } from './request-password.ts';
 
@@ -45,8 +46,8 @@ function objectionToPassword(
   { label, settings }: Group,
   { carrier, userName }: ShownPassword,
 ): string | undefined {
-  if (settings.credentials === 'certificate')
-    return `The group ${label} accepts a client certificate, and no password.`;
+  if (settings.credentials === 'certificate' || !takesOwnPassword(settings))
+    return `The group ${label} accepts no password of a device.`;
   if (carrier !== 'basic' && carrier !== 'digest') return undefined;
   if (!settings.passwordSchemes.includes(carrier))
     return `The group ${label} accepts no password by HTTP ${carrier}.`;
@@ -56,10 +57,11 @@ function objectionToPassword(
 }
 
 function whatIsMissing(
-  { label, settings: { credentials } }: Group,
+  { label, settings }: Group,
   { certificate, factoryCertificate = false, passwords }: Shown,
   purpose: Purpose,
 ): string | undefined {
+  const { credentials } = settings;
   const password = passwords.length > 0;
   if (credentials === 'both')
     return certificate && password
@@ -69,7 +71,12 @@ function whatIsMissing(
     return certificate ? undefined : 'Re-enrollment needs the client certificate to be renewed.';
   if (credentials === 'password' && !password)
     return `The group ${label} asks for a password; a client certificate serves for re-enrollment alone.`;
-  return certificate || factoryCertificate || password
-    ? undefined
-    : 'The request has neither a client certificate nor a password.';
+  if (!(certificate || factoryCertificate || password))
+    return 'The request has neither a client certificate nor a password.';
+  // One without the other is a device without its owner's word, or anybody who has that word.
+  if (settings.identity === 'factory-certificate' && takesOwnPassword(settings) && !certificate)
+    return factoryCertificate && password
+      ? undefined
+      : `The group ${label} asks for a factory certificate and a password; the ${password ? 'certificate' : 'password'} is missing.`;
+  return undefined;
 }

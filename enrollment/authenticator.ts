@@ -18,6 +18,8 @@ export interface Caller {
   readonly factorySubject?: Uint8Array;
   /** On record with that certificate: regions that the requests before showed. */
   readonly foundRegions?: FoundRegions;
+  /** Set where the registry does not know the device yet, and learns of it with its certificate. */
+  readonly newcomer?: true;
   /** Set when the one-time password is spent: the digest of the only key that may still use it. */
   readonly spentOn?: string;
   /** The registration authority that asks in the device's place; it has been authenticated, not the device. */

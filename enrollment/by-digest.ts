@@ -1,6 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Caller } from './authenticator.ts';
-import { attemptOf, callerBy, type PasswordSender } from './by-one-time-password.ts';
+import {
+  attemptOf,
+  callerBy,
+  isTaken,
+  notTaken,
+  type PasswordSender,
+} from './by-one-time-password.ts';
 import type { DigestNonces, NonceUse } from './digest-nonces.ts';
 import {
   type DigestAlgorithm,
@@ -74,7 +80,7 @@ export class DigestAuthenticator {
     const { password, device } = found;
     if (credentials.group !== undefined && credentials.group !== device.group)
       return `The device of the one-time password ${password.id} is not in the group ${credentials.group}.`;
-    return found;
+    return isTaken(found) ? found : notTaken(found);
   }
 
   /** A candidate that cannot be verified takes the same time as one that can, and is none. */

@@ -38,7 +38,7 @@ before(async () => {
   stores = await openFreshStores();
   maker = await forgeCa('Maker');
   picky = await forgeCa('Picky');
-  const listed = { factoryCertificates: 'listed' } as const;
+  const listed = { identity: 'factory-certificate', possession: 'none' } as const;
   for (const label of ['acme', 'globex'])
     await stores.tenants.changeSettings(label, listed, 'test', new Date());
   const makers: Manufacturer[] = [
@@ -138,12 +138,12 @@ describe('a factory certificate', () => {
   test('where the group takes none identifies nobody', async () => {
     const id = await newDevice();
     const device = await forgeDevice(`S${id}`, maker);
-    const off = { factoryCertificates: 'off' } as const;
+    const off = { identity: 'registered', possession: 'one-time-password' } as const;
     await stores.tenants.changeSettings('acme', off, 'test', new Date());
     const answer = refused('unauthenticated', /acme accepts no factory certificates/);
     await assert.rejects(identify(device), answer);
     await assert.rejects(identify(device, await groupOf('acme')), answer);
-    const listed = { factoryCertificates: 'listed' } as const;
+    const listed = { identity: 'factory-certificate', possession: 'none' } as const;
     await stores.tenants.changeSettings('acme', listed, 'test', new Date());
   });
 

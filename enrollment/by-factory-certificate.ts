@@ -107,6 +107,8 @@ export function requireHolder(
     );
   requireAcceptance(known.group);
   requireActive(known.device, known.tenant);
+  const objection = objectionToOwner(known.device, known.group);
+  if (objection) throw refusedFactory(objection);
   return {
     ...known,
     credential: { kind: 'factory-certificate', id: certificate.publicKeyDigest },
@@ -115,10 +117,20 @@ export function requireHolder(
 }
 
 function requireAcceptance({ label, settings }: Group): void {
-  if (settings.factoryCertificates === 'off')
+  if (settings.identity !== 'factory-certificate')
     throw unauthenticated(
       `The client certificate is refused: it was not issued by this CA, and the group ${label} accepts no factory certificates.`,
     );
+}
+
+/** Where the order list is what says whose a device is, one that was registered otherwise is nobody's yet. */
+export function objectionToOwner(
+  { id, ordered }: Pick<Device, 'id' | 'ordered'>,
+  { label, settings }: Pick<Group, 'label' | 'settings'>,
+): string | undefined {
+  return settings.possession === 'order-list' && !ordered
+    ? `Device ${id} of the group ${label} came in by no order list, which would say whose it is (\`bestow device import\`).`
+    : undefined;
 }
 
 /** @throws Refusal factory-certificate-refused where the certificate does not say which device, or another model */

@@ -9,6 +9,7 @@ import type {
   PasswordOfDevice,
 } from './one-time-password-store.ts';
 import { hashPairingCode, readPairingCode } from './pairing-code.ts';
+import { takesOwnPassword } from './provisioning.ts';
 import { TooManyFailures, unauthenticated } from './refusal.ts';
 
 /** Under which name a password came, in whatever form, and from where. */
@@ -38,11 +39,7 @@ export class OneTimePasswordAuthenticator {
       case 'failed':
         throw unauthenticated(outcome.reason);
       case 'matched':
-        if (!isTaken(outcome))
-          return this.fail(
-            credentials,
-            `The group ${outcome.group.label} takes no pairing code, such as ${outcome.password.id}.`,
-          );
+        if (!isTaken(outcome)) return this.fail(credentials, notTaken(outcome));
         return callerBy(outcome);
     }
   }
@@ -85,8 +82,17 @@ export class OneTimePasswordAuthenticator {
   }
 }
 
-function isTaken({ password, group }: PasswordOfDevice): boolean {
-  return password.kind === 'one-time-password' || group.settings.pairingCodes;
+/** Whether the group of its device has such passwords. */
+export function isTaken({ password, group: { settings } }: PasswordOfDevice): boolean {
+  return password.kind === 'one-time-password'
+    ? takesOwnPassword(settings) && settings.trust !== 'pairing'
+    : settings.possession === 'pairing-code';
+}
+
+/** For the log. */
+export function notTaken({ password: { id, kind }, group }: PasswordOfDevice): string {
+  const what = kind === 'one-time-password' ? 'one-time password' : 'pairing code';
+  return `The group ${group.label} takes no ${what}, such as ${id}.`;
 }
 
 /** The sender alone: what else was sent with the name is nobody else's affair. */

@@ -1,5 +1,11 @@
 import type { Caller } from './authenticator.ts';
-import { attemptOf, callerBy, type PasswordSender } from './by-one-time-password.ts';
+import {
+  attemptOf,
+  callerBy,
+  isTaken,
+  notTaken,
+  type PasswordSender,
+} from './by-one-time-password.ts';
 import { CmcSecrets } from './cmc-secret.ts';
 import { makeCredentialId, makeOneTimePassword } from './one-time-password.ts';
 import type { OneTimePasswordStore, SharedSecretCandidate } from './one-time-password-store.ts';
@@ -67,7 +73,7 @@ export class SharedSecretAuthenticator {
       return `The group ${own.label} does not take the one-time password ${password.id} as shared secret any more.`;
     if (group !== undefined && group !== device.group)
       return `The device of the one-time password ${password.id} is not in the group ${group}.`;
-    return found;
+    return isTaken(found.candidate) ? found : notTaken(found.candidate);
   }
 
   /** A candidate without a secret takes the same time as one that has it. */

@@ -30,10 +30,32 @@ export type DeviceAddition =
   /** What is said of it does not go together, or not with what is known of others. */
   | { readonly kind: 'contradiction'; readonly reason: string };
 
+export interface KnownDevice {
+  readonly device: Device;
+  readonly tenant: Tenant;
+  readonly group: Group;
+}
+
+/** A key that came in the name of a device and is not the one that the device is known by. */
+export interface ForeignKey {
+  readonly device: string;
+  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
+  readonly publicKeyDigest: string;
+  readonly source: string;
+  readonly requestId: string;
+  readonly at: Date;
+}
+
 /** Port: which devices there are. storage/ implements it. */
 export interface DeviceRegistry {
   add(device: NewDevice, by: string, at: Date): Promise<DeviceAddition>;
-  find(id: string): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined>;
+  find(id: string): Promise<KnownDevice | undefined>;
+  /** The device of the group that is known by this key. */
+  findByFirstKey(group: string, publicKeyDigest: string): Promise<KnownDevice | undefined>;
+  /** Puts on record that another key came in the name of a device; the same one in a row once. */
+  reportForeignKey(key: ForeignKey): Promise<void>;
+  /** Forgets the key that a device is known by: the next one takes its place. @returns the device, or undefined if none */
+  resetKey(id: string, by: string, at: Date): Promise<Device | undefined>;
   /** In the order of their ids. @param filter.after id of the last one that is known */
   list(filter: {
     tenant?: string;

@@ -31,6 +31,15 @@ export interface Device {
   readonly factoryUsedAt?: Date;
   /** The last other key that a good factory certificate showed for it. */
   readonly foreignFactoryKey?: string;
+  /**
+   * The key it is known by, where it came without a credential of its own or a person confirmed it: SHA-256 of the
+   * SubjectPublicKeyInfo, hexadecimal. It follows the device's renewals.
+   */
+  readonly firstKey?: string;
+  /** The last other key that came in its name. */
+  readonly foreignKey?: string;
+  /** Whether an order list brought it. */
+  readonly ordered?: boolean;
   /** In quarantine, it gets the endpoints set for that alone, or no certificate at all. */
   readonly quarantined?: boolean;
 }

@@ -44,12 +44,12 @@ describe('what contradicts itself is refused, and its parts alone are not', () =
     ],
     'factory certificates where a password alone counts': [
       { credentials: 'password' },
-      { factoryCertificates: 'listed' },
+      { identity: 'factory-certificate', possession: 'none' },
       /factory certificate is no password/,
     ],
     'factory certificates where a certificate of ours counts beside a password': [
       { credentials: 'both' },
-      { factoryCertificates: 'listed' },
+      { identity: 'factory-certificate', possession: 'none' },
       /must be one that was issued here/,
     ],
     'a key made here that is not accepted here': [
@@ -59,12 +59,12 @@ describe('what contradicts itself is refused, and its parts alone are not', () =
     ],
     'pairing codes where no password counts': [
       { credentials: 'certificate' },
-      { pairingCodes: true },
-      /pairing code is a password/,
+      { possession: 'pairing-code' },
+      /are passwords, which this group does not accept/,
     ],
     'pairing codes that cannot be sent': [
       { passwordSchemes: ['digest'] },
-      { pairingCodes: true },
+      { possession: 'pairing-code' },
       /no way to send a pairing code/,
     ],
     'an answer repeated by a certificate where a password was spent beside it': [
@@ -100,7 +100,7 @@ describe('what may look like a contradiction and is none', () => {
       linking: 'off',
     },
     'pairing codes in the request alone': {
-      pairingCodes: true,
+      possession: 'pairing-code',
       passwordSchemes: [],
       requestParts: ['otpChallenge'],
     },

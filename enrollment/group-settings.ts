@@ -4,6 +4,15 @@
 
 import { defaultIssuer } from '../ca/ca-state.ts';
 import type { DeviceKeyType } from '../ca/device-key-types.ts';
+import {
+  type Contradiction,
+  defaultProvisioning,
+  isKnownByKey,
+  type Possession,
+  type Provisioning,
+  provisioningContradictions,
+  takesOwnPassword,
+} from './provisioning.ts';
 
 /**
  * Whether a request is tied to the TLS connection it comes by (RFC 7030 section 3.5). `optional` verifies what is there;
@@ -67,15 +76,11 @@ export type ServerKeyDelivery = (typeof serverKeyDeliveries)[number];
 export const revokeOldPolicies = ['never', 'after-new-is-used', 'now'] as const;
 export type RevokeOldPolicy = (typeof revokeOldPolicies)[number];
 
-/** Whether certificates that manufacturers gave to devices identify those that the registry lists. */
-export const factoryCertificatePolicies = ['off', 'listed'] as const;
-export type FactoryCertificatePolicy = (typeof factoryCertificatePolicies)[number];
-
 /** How often a device enrolls by its factory certificate: once, until an operator resets it, or whenever it wants. */
 export const factoryUses = ['once', 'repeatedly'] as const;
 export type FactoryUse = (typeof factoryUses)[number];
 
-export interface GroupSettings {
+export interface GroupSettings extends Provisioning {
   /** Name of the issuing CA. */
   readonly issuer: string;
   /** Name of the profile of its devices' certificates. */
@@ -86,13 +91,10 @@ export interface GroupSettings {
   /** Whether a password without a user name is enough. */
   readonly passwordOnly: boolean;
   readonly challengePassword: ChallengePasswordMeaning;
-  /** Whether one-time passwords may be short enough to be typed; they come by HTTP Basic or in the request. */
-  readonly pairingCodes: boolean;
   /** Whether one-time passwords may serve as shared secret of Full CMC (RFC 5272 section 6.2), which needs them in clear. */
   readonly cmcSharedSecret: boolean;
-  readonly factoryCertificates: FactoryCertificatePolicy;
   readonly factoryUse: FactoryUse;
-  /** Whether a person must approve each certificate. */
+  /** Whether a person must approve each certificate, renewals too. */
   readonly approval: boolean;
   /** Id of the webhook that must allow each certificate; none where it is empty. */
   readonly authorizationWebhook: string;
@@ -112,6 +114,7 @@ export interface GroupSettings {
 }
 
 export const defaultSettings: GroupSettings = {
+  ...defaultProvisioning,
   issuer: defaultIssuer,
   profile: 'device',
   linking: 'optional',
@@ -119,9 +122,7 @@ export const defaultSettings: GroupSettings = {
   passwordSchemes: ['basic'],
   passwordOnly: true,
   challengePassword: 'linking',
-  pairingCodes: false,
   cmcSharedSecret: false,
-  factoryCertificates: 'off',
   factoryUse: 'once',
   approval: false,
   authorizationWebhook: '',
@@ -142,37 +143,42 @@ export function checkSettings(settings: GroupSettings): GroupSettings {
   return settings;
 }
 
-const contradictions: readonly [(settings: GroupSettings) => boolean, string][] = [
+const contradictions: readonly Contradiction<GroupSettings>[] = [
+  ...provisioningContradictions,
   [
     ({ challengePassword, linking }) =>
       challengePassword === 'one-time-password' && linking !== 'off',
     'A one-time password in challengePassword excludes linking there: set linking to off with it (RFC 7030 section 3.5).',
   ],
   [
-    ({ challengePassword, credentials }) =>
-      challengePassword === 'one-time-password' && credentials === 'certificate',
+    (settings) => settings.challengePassword === 'one-time-password' && !spendsPasswords(settings),
     'A one-time password in challengePassword is a password, which this group does not accept as credential.',
   ],
   [
-    ({ cmcSharedSecret, credentials }) => cmcSharedSecret && credentials === 'certificate',
+    (settings) => settings.cmcSharedSecret && !spendsPasswords(settings),
     'A one-time password as shared secret of CMC is a password, which this group does not accept as credential.',
   ],
   [
-    ({ pairingCodes, credentials }) => pairingCodes && credentials === 'certificate',
-    'A pairing code is a password, which this group does not accept as credential.',
+    (settings) => settings.requestParts.includes('otpChallenge') && !spendsPasswords(settings),
+    'otpChallenge carries a one-time password, which this group does not accept as credential.',
   ],
   [
-    ({ pairingCodes, passwordSchemes: schemes, requestParts: parts, challengePassword }) =>
-      pairingCodes &&
+    ({ possession, credentials }) => sendsCode(possession) && credentials === 'certificate',
+    'A pairing code, a bootstrap credential and a code that the device shows are passwords, which this group does not accept as credential.',
+  ],
+  [
+    ({ possession, passwordSchemes: schemes, requestParts: parts, challengePassword }) =>
+      possession === 'pairing-code' &&
       !schemes.includes('basic') &&
       !parts.includes('otpChallenge') &&
       challengePassword === 'linking',
     'There is no way to send a pairing code: offer HTTP Basic, or require otpChallenge.',
   ],
   [
-    ({ requestParts: parts, credentials }) =>
-      parts.includes('otpChallenge') && credentials === 'certificate',
-    'otpChallenge carries a one-time password, which this group does not accept as credential.',
+    ({ possession, passwordSchemes: schemes }) =>
+      (possession === 'bootstrap-credential' || possession === 'shown-code') &&
+      !schemes.includes('basic'),
+    'A bootstrap credential and a code that the device shows come by HTTP Basic: offer it.',
   ],
   [
     ({ passwordSchemes: schemes, credentials, requestParts: parts, challengePassword }) =>
@@ -183,14 +189,24 @@ const contradictions: readonly [(settings: GroupSettings) => boolean, string][] 
     'A password is required, but there is no way to send one: offer an HTTP scheme, or require otpChallenge.',
   ],
   [
-    ({ factoryCertificates, credentials }) =>
-      factoryCertificates === 'listed' && credentials === 'password',
+    ({ identity, credentials }) => identity === 'factory-certificate' && credentials === 'password',
     'A factory certificate is no password, which is all that this group accepts for enrollment.',
   ],
   [
-    ({ factoryCertificates, credentials }) =>
-      factoryCertificates === 'listed' && credentials === 'both',
-    'With a password and a certificate together, the certificate must be one that was issued here, which a new device with a factory certificate does not have.',
+    ({ identity, credentials }) => identity === 'factory-certificate' && credentials === 'both',
+    'With a password and a certificate together, the certificate must be one that was issued here, which a new device with a factory certificate does not have; possession one-time-password asks for a factory certificate and a password.',
+  ],
+  [
+    (settings) => isKnownByKey(settings) && settings.credentials !== 'either',
+    'A device that is known by its first key has neither a certificate nor a password of its own yet: set credentials to either.',
+  ],
+  [
+    (settings) => isKnownByKey(settings) && settings.serverKeys !== 'off',
+    'A device is known here by a key that it proves to have, and the server would make one for whoever asks: leave server keys off.',
+  ],
+  [
+    ({ trust, approval }) => trust === 'staging' && approval,
+    'With approval a person decides about each certificate, in the staging area about the first key: choose one.',
   ],
   [
     ({ revokeOld, credentials }) => revokeOld === 'now' && credentials === 'both',
@@ -207,3 +223,16 @@ const contradictions: readonly [(settings: GroupSettings) => boolean, string][] 
     'The accepted kinds of key sign without a hash function of their own choice; leave the hash functions out.',
   ],
 ];
+
+/** Whether a one-time password is a credential here. */
+function spendsPasswords(settings: GroupSettings): boolean {
+  return settings.credentials !== 'certificate' && takesOwnPassword(settings);
+}
+
+function sendsCode(possession: Possession): boolean {
+  return (
+    possession === 'pairing-code' ||
+    possession === 'bootstrap-credential' ||
+    possession === 'shown-code'
+  );
+}

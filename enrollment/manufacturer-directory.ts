@@ -1,24 +1,12 @@
 import type { Device } from './device.ts';
-import type { Addition } from './device-registry.ts';
-import type { Group } from './group.ts';
+import type { Addition, ForeignKey, KnownDevice } from './device-registry.ts';
 import type { Manufacturer } from './manufacturer.ts';
-import type { Tenant } from './tenant.ts';
 
 export type ManufacturerRemoval =
   | { readonly kind: 'removed'; readonly devices: number }
   /** Devices name it. */
   | { readonly kind: 'in-use'; readonly devices: number }
   | { readonly kind: 'unknown' };
-
-/** A factory certificate whose key is not the one that its device is pinned to, or is another device's. */
-export interface ForeignFactoryKey {
-  readonly device: string;
-  /** SHA-256 of the SubjectPublicKeyInfo, hexadecimal. */
-  readonly publicKeyDigest: string;
-  readonly source: string;
-  readonly requestId: string;
-  readonly at: Date;
-}
 
 /** Port: manufacturers, and the devices that they made. storage/ implements it. */
 export interface ManufacturerDirectory {
@@ -29,12 +17,9 @@ export interface ManufacturerDirectory {
   /** @param force also where devices name it; they lose their factory identity, and keep their certificates */
   remove(id: string, force: boolean, by: string, at: Date): Promise<ManufacturerRemoval>;
   /** The device that the registry lists under this number. */
-  deviceOf(
-    manufacturer: string,
-    serialNumber: string,
-  ): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined>;
-  /** Puts it on record, once for each key that a device is shown to have in a row. */
-  reportForeignKey(key: ForeignFactoryKey): Promise<void>;
+  deviceOf(manufacturer: string, serialNumber: string): Promise<KnownDevice | undefined>;
+  /** Puts on record that a factory certificate of a device has another key; once for each in a row. */
+  reportForeignKey(key: ForeignKey): Promise<void>;
   /**
    * Lets a device enroll by its factory certificate once more.
    * @param unpin also with another factory key

@@ -72,7 +72,9 @@ function requireKeyOfProfile({ caller: { group }, profile }: KeylessOrder): void
 function enrolledNames(order: KeylessOrder): CertifiedNames {
   const { request, caller, profile } = order;
   const own = subjectOf(profile, caller);
-  requireOwnSubject(request.subjectAttributes, own);
+  // Where an operator gives the device its id, it cannot know it: who approved has seen what it calls itself.
+  if (caller.group.settings.identity !== 'assigned')
+    requireOwnSubject(request.subjectAttributes, own);
   const changed = changedNames(order);
   if (changed) return changed;
   return named(own, namesOf(request.subjectAltNames, profile, caller), order);
@@ -179,6 +181,9 @@ function keylessPlan(
     endpoints,
     ...(foundRegions ? { foundRegions: { ...foundRegions } } : {}),
     subscriber: caller.device.id,
+    ...(caller.newcomer
+      ? { registration: { tenant: caller.tenant.id, group: caller.group.label } }
+      : {}),
     credential: caller.credential,
     linking,
     ...(caller.relayedBy ? { relayedBy: caller.relayedBy.id } : {}),

@@ -9,6 +9,7 @@ export type EnrollmentRefusalCode =
   | 'linking-required'
   | 'linking-failed'
   | 'factory-certificate-refused'
+  | 'first-key-mismatch'
   | 'device-blocked'
   | 'device-quarantined'
   | 'no-endpoint'

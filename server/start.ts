@@ -14,6 +14,7 @@ import { CertificateAuthenticator } from '../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../enrollment/by-digest.ts';
 import { FactoryCertificateAuthenticator } from '../enrollment/by-factory-certificate.ts';
 import { OneTimePasswordAuthenticator } from '../enrollment/by-one-time-password.ts';
+import { RequestKeyAuthenticator } from '../enrollment/by-request-key.ts';
 import { SharedSecretAuthenticator } from '../enrollment/by-shared-secret.ts';
 import type { DeliveredAnswers } from '../enrollment/delivered-answers.ts';
 import { DeviceKeySecrets } from '../enrollment/device-keys.ts';
@@ -226,6 +227,7 @@ function composeEst({
       nonces: new NonceMint(pepper),
       certificate: new CertificateAuthenticator(validator, ledger, devices),
       factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
+      requestKey: new RequestKeyAuthenticator(devices, tenants),
       sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
     },
     failures: oneTimePasswords,

@@ -45,6 +45,10 @@ export interface DeviceTable {
   foreign_factory_key: Generated<string | null>;
   /** Digest of the list it came in by. */
   order_list: Generated<string | null>;
+  /** SHA-256 of the SubjectPublicKeyInfo that it is known by. */
+  first_key: Generated<string | null>;
+  /** The last other key that came in its name. */
+  foreign_key: Generated<string | null>;
 }
 
 export interface ManufacturerTable {

@@ -5,6 +5,7 @@
 
 import type { Kysely } from 'kysely';
 import type { ForeseenIntent, Intent, IntentRefused } from '../ca/issuance-ledger.ts';
+import { objectionToOwner } from '../enrollment/by-factory-certificate.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
 import { deviceOf, groupOf } from './rows.ts';
@@ -18,12 +19,14 @@ export async function objectionToFactoryUse(
 ): Promise<IntentRefused | undefined> {
   if (kind !== 'factory-certificate') return undefined;
   const known = await factoryDevice(db, subscriber);
-  if (!known?.device.manufacturer || known.settings.factoryCertificates === 'off')
+  if (!known?.device.manufacturer || known.settings.identity !== 'factory-certificate')
     return refused(
       'credential-spent',
       `Device ${subscriber} does not enroll by a factory certificate any more.`,
     );
   const { device, settings } = known;
+  const objection = objectionToOwner(device, { label: device.group, settings });
+  if (objection) return refused('credential-spent', objection);
   if (device.factoryKey !== undefined && device.factoryKey !== key)
     return refused(
       'factory-key-mismatch',

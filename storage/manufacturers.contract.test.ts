@@ -51,7 +51,7 @@ for (const [engine, open] of Object.entries(engines))
       maker = await forgeCa('Maker');
       for (const id of ['acme', 'globex'])
         await stores.tenants.add({ id, endpoints: [], label: id }, 'test', now);
-      const settings = { factoryCertificates: 'listed' } as const;
+      const settings = { identity: 'factory-certificate', possession: 'none' } as const;
       await stores.tenants.changeSettings('acme', settings, 'test', now);
       await stores.manufacturers.add(manufacturer('maker', maker), 'ann', now);
     });
@@ -232,10 +232,10 @@ for (const [engine, open] of Object.entries(engines))
 
     test('what was withdrawn since the device was identified counts', async () => {
       const { id } = await add();
-      const off = { factoryCertificates: 'off' } as const;
+      const off = { identity: 'registered', possession: 'one-time-password' } as const;
       await stores.tenants.changeSettings('acme', off, 'ann', now);
       assert.equal(await outcomeOf(intentOf(id, fresh('factory'))), 'credential-spent');
-      const on = { factoryCertificates: 'listed' } as const;
+      const on = { identity: 'factory-certificate', possession: 'none' } as const;
       await stores.tenants.changeSettings('acme', on, 'ann', now);
       const nobody = fresh('device');
       await stores.devices.add({ id: nobody, tenant: 'acme', names: [] }, 'ann', now);

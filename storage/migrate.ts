@@ -21,6 +21,7 @@ import * as allocation from './migrations/0014-allocation.ts';
 import * as manufacturers from './migrations/0015-manufacturers.ts';
 import * as pairingCodes from './migrations/0016-pairing-codes.ts';
 import * as events from './migrations/0017-events.ts';
+import * as provisioning from './migrations/0020-provisioning.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
@@ -40,6 +41,7 @@ const migrations: Record<string, Migration> = {
   '0015-manufacturers': manufacturers,
   '0016-pairing-codes': pairingCodes,
   '0017-events': events,
+  '0020-provisioning': provisioning,
 };
 
 /** The database cannot be used by this program as it is. */

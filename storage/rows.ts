@@ -42,7 +42,7 @@ function settingsOf(json: string): GroupSettings {
   return settings;
 }
 
-export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at' | 'order_list'>>): Device {
+export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at'>>): Device {
   return {
     id: row.id,
     tenant: row.tenant,
@@ -60,6 +60,9 @@ export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at' | 'order
     ...(row.factory_key === null ? {} : { factoryKey: row.factory_key }),
     ...(row.factory_used_at === null ? {} : { factoryUsedAt: new Date(row.factory_used_at) }),
     ...(row.foreign_factory_key === null ? {} : { foreignFactoryKey: row.foreign_factory_key }),
+    ...(row.order_list === null ? {} : { ordered: true }),
+    ...(row.first_key === null ? {} : { firstKey: row.first_key }),
+    ...(row.foreign_key === null ? {} : { foreignKey: row.foreign_key }),
   };
 }
 

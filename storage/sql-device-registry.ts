@@ -1,10 +1,16 @@
 import type { Kysely } from 'kysely';
 import { checkContext, type Device, type PlaceChange } from '../enrollment/device.ts';
-import type { DeviceAddition, DeviceRegistry, NewDevice } from '../enrollment/device-registry.ts';
+import type {
+  DeviceAddition,
+  DeviceRegistry,
+  ForeignKey,
+  KnownDevice,
+  NewDevice,
+} from '../enrollment/device-registry.ts';
 import { type Group, roleContradiction } from '../enrollment/group.ts';
-import type { Tenant } from '../enrollment/tenant.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
+import { deviceByFirstKey, reportForeignKey, resetFirstKey } from './first-keys.ts';
 import { announce, eventSubject } from './outbox.ts';
 import { revokeWhatIsLeft } from './revocation.ts';
 import { deviceOf, groupOf, tenantOf } from './rows.ts';
@@ -66,8 +72,22 @@ export class SqlDeviceRegistry implements DeviceRegistry {
     });
   }
 
-  find(id: string): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined> {
+  find(id: string): Promise<KnownDevice | undefined> {
     return findDevice(this.#transactions.read, id);
+  }
+
+  async findByFirstKey(group: string, publicKeyDigest: string): Promise<KnownDevice | undefined> {
+    const { read } = this.#transactions;
+    const { rows } = await deviceByFirstKey(read, { group, publicKeyDigest });
+    return rows[0] && findDevice(read, rows[0].id);
+  }
+
+  reportForeignKey(key: ForeignKey): Promise<void> {
+    return this.#transactions.write((transaction) => reportForeignKey(transaction, key));
+  }
+
+  resetKey(id: string, by: string, at: Date): Promise<Device | undefined> {
+    return this.#transactions.write((transaction) => resetFirstKey(transaction, id, by, at));
   }
 
   async list(filter: {
@@ -227,7 +247,7 @@ async function objectionToFactoryIdentity(
 export async function findDevice(
   db: Kysely<Database>,
   id: string,
-): Promise<{ device: Device; tenant: Tenant; group: Group } | undefined> {
+): Promise<KnownDevice | undefined> {
   const row = await db
     .selectFrom('device')
     .innerJoin('tenant', 'tenant.id', 'device.tenant')

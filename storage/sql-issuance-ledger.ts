@@ -19,6 +19,7 @@ import {
   repeatedSince,
   useFactoryCertificate,
 } from './factory-certificates.ts';
+import { followRenewal, isByKey, mayJoin, objectionToFirstKey, pinFirstKey } from './first-keys.ts';
 import { announceIssuance } from './issuance-events.ts';
 import {
   activeDevice,
@@ -230,11 +231,12 @@ async function judge(
   intent: ForeseenIntent,
 ): Promise<IntentOutcome | undefined> {
   for (const device of [intent.subscriber, intent.relayedBy])
-    if (device !== undefined && !(await isActive(db, device)))
+    if (device !== undefined && !(await isActive(db, device)) && !(await mayJoin(db, intent)))
       return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
   return (
     (await objectionToKey(db, intent)) ??
     (await repeatOf(db, intent)) ??
+    (await objectionToFirstKey(db, intent)) ??
     objectionToFactoryUse(db, intent)
   );
 }
@@ -308,7 +310,11 @@ async function repeatsSince(
 async function spendCredential(transaction: Transaction, intent: Intent): Promise<boolean> {
   const { credential, recordedAt, subscriber: device = '' } = intent;
   if (credential.kind === 'factory-certificate') return useFactoryCertificate(transaction, intent);
-  if (credential.kind !== 'one-time-password') return credentialServes(transaction, intent);
+  if (isByKey(intent)) return pinFirstKey(transaction, intent);
+  if (credential.kind !== 'one-time-password') {
+    await followRenewal(transaction, intent);
+    return credentialServes(transaction, intent);
+  }
   const publicKeyDigest = intent.requestKeyDigest ?? intent.publicKeyDigest;
   const values = { id: credential.id, device, publicKeyDigest, now: recordedAt.toISOString() };
   return (await spendOneTimePassword(transaction, values)).rows.length === 1;
@@ -320,8 +326,10 @@ async function credentialServes(db: Kysely<Database>, intent: ForeseenIntent): P
   const now = recordedAt.toISOString();
   switch (kind) {
     case 'operator':
-    // Judged before, with the reason: objectionToFactoryUse.
+    // Judged before, with the reason: objectionToFactoryUse, objectionToFirstKey.
     case 'factory-certificate':
+    case 'bootstrap-credential':
+    case 'request-key':
       return true;
     case 'one-time-password':
       return (await unspentOneTimePassword(db, { id, device: subscriber, now })).rows.length === 1;

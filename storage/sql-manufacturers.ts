@@ -1,12 +1,11 @@
 import type { Kysely, Selectable } from 'kysely';
 import { publicKeyDigestOf, readTrustAnchor } from '../ca/path-validation/trust-anchor.ts';
 import type { Device } from '../enrollment/device.ts';
-import type { Addition } from '../enrollment/device-registry.ts';
+import type { Addition, ForeignKey } from '../enrollment/device-registry.ts';
 import { describeFieldSource, parseFieldSource } from '../enrollment/field-source.ts';
 import type { Group } from '../enrollment/group.ts';
 import type { Manufacturer } from '../enrollment/manufacturer.ts';
 import type {
-  ForeignFactoryKey,
   ManufacturerDirectory,
   ManufacturerRemoval,
 } from '../enrollment/manufacturer-directory.ts';
@@ -100,7 +99,7 @@ export class SqlManufacturers implements ManufacturerDirectory {
     return row && findDevice(read, row.id);
   }
 
-  reportForeignKey(key: ForeignFactoryKey): Promise<void> {
+  reportForeignKey(key: ForeignKey): Promise<void> {
     return this.#transactions.write(async (transaction) => {
       const { device: id, publicKeyDigest, source, requestId, at } = key;
       const row = await transaction

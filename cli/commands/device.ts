@@ -73,6 +73,10 @@ export function deviceCommand(): Command {
     .argument('<id>')
     .option('--unpin', 'also with another factory key: it got new hardware')
     .action(resetFactory);
+  withJson(device.command('reset-key'))
+    .description('forget the first key of a device: the next one it comes with is its own')
+    .argument('<id>')
+    .action(resetKey);
   device.addCommand(deviceKeyCommand());
   device.addCommand(deviceImportCommand());
   device.addCommand(deviceExportCommand());
@@ -181,6 +185,15 @@ async function resetFactory(
     print(
       `Device ${id} may enroll by its factory certificate once more${unpin ? ', also with another key' : ''}.`,
     );
+}
+
+async function resetKey(id: string, options: DataOption & { json?: true }): Promise<void> {
+  const device = await withStores(options, ({ devices }) =>
+    devices.resetKey(id, operator(), new Date()),
+  );
+  if (!device) throw notFound(`There is no device ${id}.`);
+  if (options.json) printJson(device);
+  else print(`Device ${id} is known by the next key that it comes with.`);
 }
 
 async function remove(id: string, options: DataOption & { json?: true }): Promise<void> {

@@ -1,10 +1,15 @@
 import { Command } from 'commander';
+import { usualPolicy } from '../../enrollment/allocation/allocation-policy.ts';
 import { checkLabel } from '../../enrollment/group.ts';
 import {
   checkSettings,
   defaultSettings,
   type GroupSettings,
 } from '../../enrollment/group-settings.ts';
+import {
+  provisioningTemplate,
+  provisioningTemplates,
+} from '../../enrollment/provisioning-templates.ts';
 import type { Stores } from '../../storage/stores.ts';
 import { requireAuthorizationWebhook } from '../authorization-webhook-of-group.ts';
 import { chooseTenant, type DataOption, operator, withJson, withStores } from '../data.ts';
@@ -21,7 +26,11 @@ export function groupCommand(): Command {
     .description('add a group to a tenant')
     .argument('<label>', 'its label in EST paths')
     .option('--tenant <id>', 'its tenant; the only one, or `default`, when left out')
+    .option('--template <name>', templateHelp)
     .action(add);
+  withJson(group.command('templates'))
+    .description('list answers to the questions of provisioning that go together')
+    .action(listTemplates);
   withJson(group.command('list'))
     .description('list groups, and what is not as usual in them')
     .option('--tenant <id>', 'of this tenant only')
@@ -33,17 +42,46 @@ export function groupCommand(): Command {
   withSettings(withJson(group.command('set')))
     .description('change settings of a group; requests are judged by them from then on')
     .argument('<label>')
+    .option('--template <name>', templateHelp)
     .action(set);
   return group;
 }
+
+const templateHelp = 'begin with these settings: bestow group templates';
 
 interface JsonOption extends DataOption {
   readonly json?: true;
 }
 
-async function add(label: string, options: JsonOption & { tenant?: string }): Promise<void> {
+interface ChosenSettings extends JsonOption {
+  readonly template?: string;
+}
+
+/** Those of the template, and what is named besides. @throws CommandError */
+function chosenSettings(options: ChosenSettings): Partial<GroupSettings> {
+  const { template: name } = options;
+  if (name === undefined) return settingsIn(options);
+  const template = provisioningTemplate(name);
+  if (!template)
+    throw notFound(
+      `There is no template ${name}; \`bestow group templates\` lists those there are.`,
+    );
+  return { ...template.settings, ...settingsIn(options) };
+}
+
+function listTemplates({ json }: JsonOption): void {
+  const rows = provisioningTemplates.map(({ name, summary, settings }) => ({
+    name,
+    for: summary,
+    settings: summarizeSettings({ ...defaultSettings, ...settings }) || 'as usual',
+  }));
+  if (json) printJson(provisioningTemplates);
+  else printTable(rows, 'There are no templates.');
+}
+
+async function add(label: string, options: ChosenSettings & { tenant?: string }): Promise<void> {
   checkLabel(label);
-  const settings = checkSettings({ ...defaultSettings, ...settingsIn(options) });
+  const settings = checkSettings({ ...defaultSettings, ...chosenSettings(options) });
   const outcome = await withStores(options, async (stores) => {
     const tenant = await chooseTenant(stores, options.tenant);
     if (!(await stores.tenants.find(tenant))) throw notFound(`There is no tenant ${tenant}.`);
@@ -75,14 +113,20 @@ async function list(options: JsonOption & { tenant?: string }): Promise<void> {
 }
 
 async function show(label: string, options: JsonOption): Promise<void> {
-  const group = await withStores(options, ({ tenants }) => tenants.groupOf(label));
+  const { group, policy } = await withStores(options, async ({ tenants, allocation }) => ({
+    group: await tenants.groupOf(label),
+    policy: (await allocation.policies()).find((each) => each.label === label)?.policy,
+  }));
   if (!group) throw notFound(`There is no group ${label}.`);
-  if (options.json) printJson(group);
-  else printFields({ label, tenant: group.tenant, ...describeSettings(group.settings) });
+  if (options.json) return printJson({ ...group, allocation: policy ?? usualPolicy });
+  const { identity, possession, trust, ...others } = describeSettings(group.settings);
+  const endpoint = (policy ?? usualPolicy).allocate;
+  const answers = { identity, possession, endpoint, trust };
+  printFields({ label, tenant: group.tenant, ...answers, ...others });
 }
 
-async function set(label: string, options: JsonOption): Promise<void> {
-  const changes = settingsIn(options);
+async function set(label: string, options: ChosenSettings): Promise<void> {
+  const changes = chosenSettings(options);
   if (Object.keys(changes).length === 0)
     throw usage('Name at least one setting to change; see `bestow group set --help`.');
   const outcome = await withStores(options, async (stores) => {

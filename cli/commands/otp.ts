@@ -3,6 +3,7 @@ import { parseDuration } from '../../ca/certificate-profile.ts';
 import { CmcSecrets } from '../../enrollment/cmc-secret.ts';
 import { checkDeviceId, type Device } from '../../enrollment/device.ts';
 import { DigestSecrets } from '../../enrollment/digest-secret.ts';
+import type { Group } from '../../enrollment/group.ts';
 import type { GroupSettings } from '../../enrollment/group-settings.ts';
 import {
   hashOneTimePassword,
@@ -10,6 +11,7 @@ import {
   makeOneTimePassword,
 } from '../../enrollment/one-time-password.ts';
 import type { NewOneTimePassword } from '../../enrollment/one-time-password-store.ts';
+import { takesOwnPassword } from '../../enrollment/provisioning.ts';
 import { type Config, readSecret } from '../../server/config.ts';
 import type { Stores } from '../../storage/stores.ts';
 import {
@@ -21,7 +23,7 @@ import {
   withJson,
   withStores,
 } from '../data.ts';
-import { conflict, notFound } from '../exit.ts';
+import { conflict, notFound, usage } from '../exit.ts';
 import { print, printFields, printJson, printTable } from '../print.ts';
 
 export function otpCommand(): Command {
@@ -66,7 +68,9 @@ export async function createOneTimePassword(
   const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
   const device = await findOrRegister(stores, checkDeviceId(order.device), order.tenant, now);
   const { oneTimePasswords, tenants } = stores;
-  const settings = (await tenants.groupOf(device.group))?.settings;
+  const group = await tenants.groupOf(device.group);
+  requirePasswords(group);
+  const settings = group?.settings;
   const { password, record } = newOneTimePassword(pepper, device.id, settings, expiresAt);
   await oneTimePasswords.create(record);
   return {
@@ -76,6 +80,15 @@ export async function createOneTimePassword(
     password,
     expiresAt: expiresAt.toISOString(),
   };
+}
+
+/** @throws CommandError where devices of the group come with something else */
+export function requirePasswords(group: Group | undefined): void {
+  if (!group || (takesOwnPassword(group.settings) && group.settings.trust !== 'pairing')) return;
+  const { label, settings } = group;
+  throw usage(
+    `The devices of group ${label} come with ${settings.possession === 'none' ? 'no password' : `possession ${settings.possession}`}, and a one-time password would not be taken; \`bestow group set ${label} --possession one-time-password\` changes that.`,
+  );
 }
 
 /** A one-time password in all the forms that the settings of the device's group ask for; storing it is the caller's. */

@@ -11,7 +11,7 @@ import type { OrderLists } from '../../enrollment/order-lists.ts';
 import { type Config, readSecret } from '../../server/config.ts';
 import type { Stores } from '../../storage/stores.ts';
 import { seal, sealedFiles } from '../backup/sealed-file.ts';
-import { newOneTimePassword } from '../commands/otp.ts';
+import { newOneTimePassword, requirePasswords } from '../commands/otp.ts';
 import { type Label, labelSheet, sheetFormOf } from '../pairing/label-sheet.ts';
 import { preparePairing } from '../pairing/make-pairing.ts';
 import { writeSecretFile } from '../pairing/write-secret-file.ts';
@@ -31,9 +31,10 @@ export async function writePasswords(
     yield Buffer.from('id,credential,password,expires\n');
     for await (const page of devicesOf(orderLists, digest)) {
       const expiresAt = new Date(Date.now() + lifetime);
-      const made = page.map(({ device, group }) =>
-        newOneTimePassword(pepper, device.id, group.settings, expiresAt),
-      );
+      const made = page.map(({ device, group }) => {
+        requirePasswords(group);
+        return newOneTimePassword(pepper, device.id, group.settings, expiresAt);
+      });
       await orderLists.replacePasswords(made.map(({ record }) => record));
       const rows = made.map(({ record: { id, device }, password }) => [
         device,

@@ -75,9 +75,9 @@ export async function preparePairing(
 
 /** @throws CommandError */
 export function requirePairing({ label, settings }: Group): void {
-  if (!settings.pairingCodes)
+  if (settings.possession !== 'pairing-code')
     throw usage(
-      `The group ${label} takes no pairing codes; \`bestow group set ${label} --pairing-codes on\` changes that.`,
+      `The group ${label} takes no pairing codes; \`bestow group set ${label} --possession pairing-code\` changes that.`,
     );
 }
 

@@ -10,6 +10,7 @@ import type { Caller } from '../../enrollment/authenticator.ts';
 import type { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import type { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
 import type { PasswordSender } from '../../enrollment/by-one-time-password.ts';
+import type { RequestKeyAuthenticator } from '../../enrollment/by-request-key.ts';
 import type { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
 import type { Group } from '../../enrollment/group.ts';
 import { unauthenticated } from '../../enrollment/refusal.ts';
@@ -18,6 +19,7 @@ import { authenticateByHttp, type PasswordAuthenticators } from './http-password
 export interface Authenticators extends PasswordAuthenticators {
   readonly certificate: CertificateAuthenticator;
   readonly factoryCertificate: FactoryCertificateAuthenticator;
+  readonly requestKey: RequestKeyAuthenticator;
   readonly sharedSecret: SharedSecretAuthenticator;
 }
 
@@ -50,11 +52,13 @@ export async function authenticate(
   context: Context,
 ): Promise<Authenticated | undefined> {
   const byPassword = await authenticateByPassword(request, authenticators, context);
-  const wanted = !byPassword || byPassword.caller.group.settings.credentials === 'both';
+  const settings = byPassword?.caller.group.settings;
+  const ofMaker = settings?.identity === 'factory-certificate';
+  const wanted = !settings || settings.credentials === 'both' || ofMaker;
   if (!wanted || !certificateOf(request)) return byPassword;
-  if (!byPassword && context.factory) {
+  if (context.factory && (!settings || ofMaker)) {
     const caller = await authenticateByFactoryCertificate(request, authenticators, context);
-    if (caller) return byFactoryCertificate(caller);
+    if (caller) return byPassword ? joined(byPassword, caller) : byFactoryCertificate(caller);
   }
   const holder = await authenticateByCertificate(request, authenticators, context.group);
   return byPassword ? joined(byPassword, holder) : byCertificate(holder);
@@ -156,16 +160,23 @@ function certificatesOf({ socket }: Request): readonly Buffer[] {
 }
 
 /** The password is the credential that is spent; the certificate stands beside it. @throws Refusal unauthenticated */
-function joined(byPassword: Authenticated, { device, certificate }: Caller): Authenticated {
+function joined(byPassword: Authenticated, holder: Caller): Authenticated {
   const { caller, shown } = byPassword;
+  const { device, certificate, factorySubject } = holder;
   if (caller.device.id !== device.id)
     throw unauthenticated(
       `The password is of device ${caller.device.id}, the client certificate of device ${device.id}.`,
     );
   return {
     ...byPassword,
-    caller: { ...caller, ...(certificate ? { certificate } : {}) },
-    shown: { ...shown, certificate: true },
+    caller: {
+      ...caller,
+      ...(certificate ? { certificate } : {}),
+      ...(factorySubject ? { factorySubject } : {}),
+    },
+    shown: factorySubject
+      ? { ...shown, factoryCertificate: true }
+      : { ...shown, certificate: true },
   };
 }
 

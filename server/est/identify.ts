@@ -19,6 +19,7 @@ import { subscriberOf, withCertificateToRenew } from '../../enrollment/registrat
 import { passwordIn, type RequestPassword } from '../../enrollment/request-password.ts';
 import { type Authenticated, authenticate, authenticateRenewal, sourceOf } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
+import { identifyByKey } from './identify-by-key.ts';
 import { channelBindingOf } from './session-binding.ts';
 
 /** A request, and the one the certificate will be for. */
@@ -37,6 +38,11 @@ export async function identify<Content extends RequestContent>(
   read: () => Promise<Content>,
 ): Promise<Identified<Content>> {
   const { request, parts } = exchange;
+  const byKey = await identifyByKey(exchange, read);
+  if (byKey) {
+    noteCaller(exchange, byKey.caller);
+    return byKey;
+  }
   const context = { ...contextOf(exchange), factory: true };
   const known = await authenticate(request, parts.authenticators, context);
   return identifyFor('enrollment', exchange, known, read);

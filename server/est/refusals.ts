@@ -42,6 +42,7 @@ const statusOf: Record<RefusalCode, number> = {
   'factory-certificate-refused': 403,
   'factory-certificate-used': 403,
   'factory-key-mismatch': 403,
+  'first-key-mismatch': 403,
   'device-blocked': 403,
   'device-quarantined': 403,
   'no-endpoint': 403,

@@ -19,6 +19,7 @@ import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../../enrollment/by-digest.ts';
 import { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
 import { OneTimePasswordAuthenticator } from '../../enrollment/by-one-time-password.ts';
+import { RequestKeyAuthenticator } from '../../enrollment/by-request-key.ts';
 import { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
 import { DeviceKeySecrets } from '../../enrollment/device-keys.ts';
 import { hashOneTimePassword } from '../../enrollment/one-time-password.ts';
@@ -90,6 +91,7 @@ before(async () => {
           devices,
         ),
         sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
+        requestKey: new RequestKeyAuthenticator(devices, tenants),
         factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
       },
       failures: oneTimePasswords,

@@ -25,6 +25,7 @@ import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../../enrollment/by-digest.ts';
 import { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
 import { OneTimePasswordAuthenticator } from '../../enrollment/by-one-time-password.ts';
+import { RequestKeyAuthenticator } from '../../enrollment/by-request-key.ts';
 import { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
 import { CmcSecrets } from '../../enrollment/cmc-secret.ts';
 import { DeviceKeySecrets } from '../../enrollment/device-keys.ts';
@@ -250,6 +251,7 @@ async function partsOf(
         devices,
       ),
       sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
+      requestKey: new RequestKeyAuthenticator(devices, tenants),
       factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
     },
     failures: oneTimePasswords,

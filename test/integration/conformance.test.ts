@@ -32,8 +32,8 @@ const groups: Readonly<Record<string, string>> = {
   'encrypted-keys': '--server-keys platform',
   profile: '--key-types P-384 --require commonName,extKeyUsage',
   cmc: '--cmc-shared-secret on',
-  factory: '--factory-certificates listed --subject-change on',
-  'no-factory': '--factory-certificates off',
+  factory: '--identity factory-certificate --possession none --subject-change on',
+  'no-factory': '--identity registered',
 };
 
 /** Devices that leave the factory with a certificate, and of which the suite takes one after the other. */

@@ -14,7 +14,10 @@ import { FullCmc, statusesOf } from '../support/full-cmc.ts';
 let session: FullCmc;
 const maker = new FactoryCa();
 before(async () => {
-  session = await FullCmc.start({ makers: { factoryCertificates: 'listed' } }, {});
+  session = await FullCmc.start(
+    { makers: { identity: 'factory-certificate', possession: 'none' } },
+    {},
+  );
   await withStores({ data: session.server.data }, async ({ devices, manufacturers }) => {
     const manufacturer = {
       id: 'maker',

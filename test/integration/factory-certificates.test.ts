@@ -31,7 +31,8 @@ describe('factory certificates', () => {
       for (const id of ['acme', 'globex'])
         await tenants.add({ id, endpoints: [], label: id }, 'test', new Date());
     });
-    for (const label of ['acme', 'globex']) await set(label, { factoryCertificates: 'listed' });
+    for (const label of ['acme', 'globex'])
+      await set(label, { identity: 'factory-certificate', possession: 'none' });
     const trust = ['--anchor', maker.anchorFile, '--serial-from', 'subject:serialNumber'];
     const tenants = ['--tenant', 'acme', '--tenant', 'default'];
     const added = await server.cli('manufacturer', 'add', 'maker', ...trust, ...tenants);
@@ -160,7 +161,7 @@ describe('factory certificates', () => {
     const request = makeKey().request('/');
     for (const path of ['default/simpleenroll', 'simpleenroll'])
       assert.equal((await curl({ path, request, files })).status, 401, path);
-    await set('default', { factoryCertificates: 'listed' });
+    await set('default', { identity: 'factory-certificate', possession: 'none' });
     answered(await curl({ path: 'default/simpleenroll', request, files }));
   });
 

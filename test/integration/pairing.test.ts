@@ -73,8 +73,8 @@ test('a group takes pairing codes only where that is set', { timeout }, async ()
   await addDevices('typed', 'guessed', 'late', 'scanned', 'sheet-1', 'sheet-2');
   const refused = await server.cli('pair', 'typed');
   assert.equal(refused.exitCode, 2);
-  assert.match(refused.stderr, /bestow group set default --pairing-codes on/);
-  const set = await server.cli('group', 'set', 'default', '--pairing-codes', 'on');
+  assert.match(refused.stderr, /bestow group set default --possession pairing-code/);
+  const set = await server.cli('group', 'set', 'default', '--possession', 'pairing-code');
   assert.equal(set.exitCode, 0, set.stderr);
   assert.equal((await server.cli('pair', 'nobody')).exitCode, 3);
   assert.equal((await server.cli('pair', 'typed', '--ttl', '25h')).exitCode, 2);
@@ -164,11 +164,12 @@ test('a group that takes codes no longer takes none that were made before', {
 }, async () => {
   const { code } = await pair('late', '--long');
   const request = makeKey().request('/');
-  for (const pairingCodes of [false, true]) {
+  for (const possession of ['one-time-password', 'pairing-code'] as const) {
     await withStores({ data: server.data }, ({ tenants }) =>
-      tenants.changeSettings('default', { pairingCodes }, 'test', new Date()),
+      tenants.changeSettings('default', { possession }, 'test', new Date()),
     );
-    assert.equal((await enroll('late', code, request)).status, pairingCodes ? 200 : 401);
+    const status = possession === 'pairing-code' ? 200 : 401;
+    assert.equal((await enroll('late', code, request)).status, status);
   }
 });
 

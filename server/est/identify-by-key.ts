@@ -1,0 +1,41 @@
+/**
+ * Who asks, where a group has devices that come without a credential of their own: the request is all there is, and is read
+ * before anybody is known.
+ */
+
+import type { RequestContent } from '../../ca/certificate-request.ts';
+import type { Group } from '../../enrollment/group.ts';
+import { isKnownByKey } from '../../enrollment/provisioning.ts';
+import { certificateOf, sourceOf } from './authenticate.ts';
+import type { EstExchange } from './exchange.ts';
+import type { Identified } from './identify.ts';
+
+/**
+ * @returns undefined where the request shows who asks, or its group wants that shown
+ * @throws Refusal
+ */
+export async function identifyByKey<Content extends RequestContent>(
+  exchange: EstExchange,
+  read: () => Promise<Content>,
+): Promise<Identified<Content> | undefined> {
+  const { group, parts, requestId } = exchange;
+  if (!group || !comesAlone(exchange, group)) return undefined;
+  const request = await read();
+  const commonName = request.subjectAttributes.find(({ type }) => type === 'commonName')?.text;
+  const caller = await parts.authenticators.requestKey.identify({
+    group,
+    commonName,
+    publicKeyDigest: request.publicKeyDigest,
+    source: sourceOf(exchange.request),
+    requestId,
+  });
+  return { caller, request };
+}
+
+/** A certificate of somebody else's says nothing here: many devices show theirs to every server. */
+function comesAlone({ request, parts }: EstExchange, { settings }: Group): boolean {
+  if (!isKnownByKey(settings) || settings.possession !== 'none') return false;
+  if (request.headers.authorization !== undefined) return false;
+  const certificate = certificateOf(request);
+  return !certificate || parts.authenticators.certificate.isForeign(certificate);
+}

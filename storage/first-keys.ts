@@ -1,0 +1,251 @@
+/**
+ * Devices that are known by the first key they came with: what speaks against a certificate for it, asked again under the
+ * write lock, and the pin that is set with the intent.
+ */
+
+import type { Kysely } from 'kysely';
+import type { ForeseenIntent, Intent, IntentRefused } from '../ca/issuance-ledger.ts';
+import { firstKeyMismatchOf } from '../enrollment/by-request-key.ts';
+import type { Device } from '../enrollment/device.ts';
+import type { ForeignKey } from '../enrollment/device-registry.ts';
+import { isKnownByKey } from '../enrollment/provisioning.ts';
+import { audit } from './audit-trail.ts';
+import { compiledQuery } from './compiled-query.ts';
+import type { Database } from './database.ts';
+import { announce } from './outbox.ts';
+import { deviceOf, groupOf } from './rows.ts';
+
+type KeyIntent = Pick<
+  ForeseenIntent,
+  'credential' | 'subscriber' | 'registration' | 'publicKeyDigest' | 'recordedAt'
+>;
+
+export const deviceByFirstKey = compiledQuery(
+  (db, { group, publicKeyDigest }: { group: string; publicKeyDigest: string }) =>
+    db
+      .selectFrom('device')
+      .select('id')
+      .where('first_key', '=', publicKeyDigest)
+      .where('device_group', '=', group)
+      .limit(1),
+);
+
+/** Whether this credential says nothing of a device but that its key is to be believed. */
+export function isByKey({ credential: { kind } }: Pick<ForeseenIntent, 'credential'>): boolean {
+  return kind === 'request-key' || kind === 'bootstrap-credential';
+}
+
+/** @returns undefined where the credential is another, or nothing speaks against the key */
+export async function objectionToFirstKey(
+  db: Kysely<Database>,
+  intent: KeyIntent,
+): Promise<IntentRefused | undefined> {
+  if (!isByKey(intent)) return undefined;
+  const { subscriber = '', publicKeyDigest: key, credential } = intent;
+  const known = await knownByKey(db, subscriber);
+  const settings = known?.settings ?? (await groupToJoin(db, intent))?.settings;
+  const possession = credential.kind === 'bootstrap-credential' ? credential.kind : undefined;
+  const open =
+    settings !== undefined &&
+    isKnownByKey(settings) &&
+    (settings.possession === 'bootstrap-credential') === (possession !== undefined);
+  if (!open)
+    return refused(
+      'credential-spent',
+      `Device ${subscriber} does not enroll without a credential of its own any more.`,
+    );
+  const firstKey = known?.device.firstKey;
+  if (firstKey !== undefined ? firstKey !== key : settings.trust === 'staging')
+    return refused('first-key-mismatch', firstKeyMismatchOf(subscriber));
+  return undefined;
+}
+
+/** Where a device that is not on record may join: its group, when the group takes such. */
+async function groupToJoin(db: Kysely<Database>, { registration }: KeyIntent) {
+  if (!registration) return undefined;
+  const row = await db
+    .selectFrom('device_group')
+    .innerJoin('tenant', 'tenant.id', 'device_group.tenant')
+    .select(['device_group.label', 'device_group.tenant', 'device_group.settings'])
+    .where('device_group.label', '=', registration.group ?? '')
+    .where('device_group.tenant', '=', registration.tenant ?? '')
+    .where('tenant.suspended', '=', 0)
+    .executeTakeFirst();
+  const group = row && groupOf(row);
+  return group && group.settings.identity === 'generated' ? group : undefined;
+}
+
+/** Whether a device that is not on record could be. */
+export async function mayJoin(db: Kysely<Database>, intent: KeyIntent): Promise<boolean> {
+  return (await groupToJoin(db, intent)) !== undefined;
+}
+
+/** Registers the device where it is not on record, and pins it to the key. @returns false where it is pinned to another */
+export async function pinFirstKey(transaction: Kysely<Database>, intent: Intent): Promise<boolean> {
+  const { subscriber = '', publicKeyDigest, recordedAt, requestId, registration } = intent;
+  if (registration && !(await knownByKey(transaction, subscriber)))
+    await registerNewcomer(transaction, intent, registration);
+  const before = await knownByKey(transaction, subscriber);
+  if (!before) return false;
+  if (before.device.firstKey === publicKeyDigest) return true;
+  const { numUpdatedRows } = await transaction
+    .updateTable('device')
+    .set({ first_key: publicKeyDigest })
+    .where('id', '=', subscriber)
+    .where('first_key', 'is', null)
+    .executeTakeFirst();
+  if (numUpdatedRows !== 1n) return false;
+  await auditPin(transaction, {
+    device: subscriber,
+    publicKeyDigest,
+    at: recordedAt,
+    by: subscriber,
+    requestId,
+  });
+  return true;
+}
+
+export async function auditPin(
+  transaction: Kysely<Database>,
+  {
+    device,
+    publicKeyDigest,
+    at,
+    by,
+    requestId,
+  }: { device: string; publicKeyDigest: string; at: Date; by: string; requestId?: string },
+): Promise<void> {
+  await audit(transaction, {
+    at,
+    actor: by,
+    action: 'device.first-key-pinned',
+    object: device,
+    ...(requestId === undefined ? {} : { requestId }),
+    details: { publicKeyDigest },
+  });
+}
+
+async function registerNewcomer(
+  transaction: Kysely<Database>,
+  { subscriber = '', recordedAt, requestId }: Intent,
+  registration: NonNullable<Intent['registration']>,
+): Promise<void> {
+  await insertNewcomer(transaction, {
+    id: subscriber,
+    tenant: registration.tenant ?? '',
+    group: registration.group ?? '',
+    at: recordedAt,
+    by: subscriber,
+    requestId,
+  });
+}
+
+export interface Newcomer {
+  readonly id: string;
+  readonly tenant: string;
+  readonly group: string;
+  readonly at: Date;
+  readonly by: string;
+  readonly requestId?: string;
+}
+
+/** A device that the registry learns of by its request. */
+export async function insertNewcomer(
+  transaction: Kysely<Database>,
+  { id, tenant, group, at, by, requestId }: Newcomer,
+): Promise<void> {
+  await transaction
+    .insertInto('device')
+    .values({
+      id,
+      tenant,
+      device_group: group,
+      serial_number: null,
+      names: '[]',
+      status: 'active',
+      role: 'device',
+      created_at: at.toISOString(),
+      region: null,
+      site: null,
+      building: null,
+    })
+    .execute();
+  await audit(transaction, {
+    at,
+    actor: by,
+    action: 'device.added',
+    object: id,
+    ...(requestId === undefined ? {} : { requestId }),
+    details: { tenant, group, role: 'device', newcomer: true },
+  });
+}
+
+const followKey = compiledQuery(
+  (db, { device, publicKeyDigest }: { device: string; publicKeyDigest: string }) =>
+    db
+      .updateTable('device')
+      .set({ first_key: publicKeyDigest })
+      .where('id', '=', device)
+      .where('first_key', 'is not', null)
+      .where('first_key', '!=', publicKeyDigest),
+);
+
+/** A device that renews with another key is known by that one from then on: the old one is to be of no use any more. */
+export async function followRenewal(transaction: Kysely<Database>, intent: Intent): Promise<void> {
+  const { credential, subscriber: device, publicKeyDigest } = intent;
+  if (credential.kind !== 'client-certificate' || device === undefined) return;
+  await followKey(transaction, { device, publicKeyDigest });
+}
+
+/** A device that does not give up must not fill an audit log that only ever grows. */
+export async function reportForeignKey(
+  transaction: Kysely<Database>,
+  { device: id, publicKeyDigest, source, requestId, at }: ForeignKey,
+): Promise<void> {
+  const { numUpdatedRows } = await transaction
+    .updateTable('device')
+    .set({ foreign_key: publicKeyDigest })
+    .where('id', '=', id)
+    .where((eb) => eb.or([eb('foreign_key', 'is', null), eb('foreign_key', '!=', publicKeyDigest)]))
+    .executeTakeFirst();
+  if (numUpdatedRows !== 1n) return;
+  const details = { publicKeyDigest, source };
+  const action = 'device.foreign-key';
+  await audit(transaction, { at, actor: id, action, object: id, requestId, details });
+  const data = { code: 'first-key-mismatch', publicKeyDigest, source, requestId };
+  await announce(transaction, id, { type: 'bestow.device.refused', at, data });
+}
+
+export async function resetFirstKey(
+  transaction: Kysely<Database>,
+  id: string,
+  by: string,
+  at: Date,
+): Promise<Device | undefined> {
+  const row = await transaction
+    .updateTable('device')
+    .set({ first_key: null, foreign_key: null })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) return undefined;
+  await audit(transaction, { at, actor: by, action: 'device.key-reset', object: id });
+  return deviceOf(row);
+}
+
+async function knownByKey(db: Kysely<Database>, id: string) {
+  const row = await db
+    .selectFrom('device')
+    .innerJoin('device_group', 'device_group.label', 'device.device_group')
+    .selectAll('device')
+    .select('device_group.settings')
+    .where('device.id', '=', id)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  const { settings } = groupOf({ ...row, label: row.device_group });
+  return { device: deviceOf(row), settings };
+}
+
+function refused(code: IntentRefused['code'], reason: string): IntentRefused {
+  return { kind: 'refused', code, reason };
+}
