@@ -69,6 +69,12 @@ function withSubcommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withSubcommands)];
 }
 
+// Who reads the first lines alone, as `head` does, has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 const program = await makeProgram(process.argv[2]);
 for (const command of withSubcommands(program))
   command.exitOverride().showHelpAfterError('(--help shows what there is)');

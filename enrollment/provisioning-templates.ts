@@ -17,12 +17,7 @@ export const provisioningTemplates: readonly ProvisioningTemplate[] = [
   {
     name: 'factory-known-owner',
     summary: 'factory certificate, known owner: the order list says whose it is',
-    settings: {
-      identity: 'factory-certificate',
-      possession: 'order-list',
-      trust: 'ca',
-      credentials: 'certificate',
-    },
+    settings: { identity: 'factory-certificate', possession: 'order-list', trust: 'ca' },
   },
   {
     name: 'factory-and-password',

@@ -8,7 +8,7 @@ import type { Group } from '../../enrollment/group.ts';
 import { isKnownByKey } from '../../enrollment/provisioning.ts';
 import { certificateOf, sourceOf } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
-import type { Identified } from './identify.ts';
+import type { Identified } from './identified.ts';
 
 /**
  * @returns undefined where the request shows who asks, or its group wants that shown

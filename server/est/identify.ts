@@ -19,14 +19,9 @@ import { subscriberOf, withCertificateToRenew } from '../../enrollment/registrat
 import { passwordIn, type RequestPassword } from '../../enrollment/request-password.ts';
 import { type Authenticated, authenticate, authenticateRenewal, sourceOf } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
+import type { Identified } from './identified.ts';
 import { identifyByKey } from './identify-by-key.ts';
 import { channelBindingOf } from './session-binding.ts';
-
-/** A request, and the one the certificate will be for. */
-export interface Identified<Content extends RequestContent> {
-  readonly caller: Caller;
-  readonly request: Content;
-}
 
 /**
  * Identifies who asks for a first or further certificate.

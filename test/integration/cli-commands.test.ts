@@ -3,14 +3,16 @@
  */
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { after, test } from 'node:test';
+import { promisify } from 'node:util';
 import { BestowServer, bestow, type CliResult } from '../support/bestow.ts';
 import { certificateOf, makeKey, post } from '../support/est-client.ts';
 
 const server = await BestowServer.start();
 after(() => server[Symbol.asyncDispose]());
 
-const timeout = 60_000;
+const timeout = 120_000;
 
 /** Two at a time: each is a process of its own. */
 async function inPairs<T>(all: readonly T[], work: (each: T) => Promise<void>): Promise<void> {
@@ -31,7 +33,15 @@ const commands = [
   ...['tenant add', 'tenant list', 'tenant show', 'tenant set-endpoint', 'cert', 'cert list'],
   ...['cert show', 'cert revoke', 'ca', 'ca show', 'ca crl', 'ca cmc-key', 'check-config'],
   ...['group', 'group add', 'group list', 'group show', 'group set', 'device set-names'],
-  ...['pending', 'pending list', 'pending show', 'pending approve', 'pending reject'],
+  ...[
+    'group templates',
+    'device reset-key',
+    'pending',
+    'pending list',
+    'pending show',
+    'pending approve',
+    'pending reject',
+  ],
   ...['device key', 'device key add', 'device key list', 'device key remove'],
   ...['backup', 'backup create', 'backup verify', 'backup call-off', 'restore', 'cert compare'],
   ...['cert adopt', 'webhook', 'webhook add', 'webhook list', 'webhook show', 'webhook rotate'],
@@ -49,6 +59,14 @@ test('every command has help on standard output', { timeout }, () =>
     assert.equal(result.stderr, '');
   }),
 );
+
+test('who reads no further than he wants ends the command, and sees no error', {
+  timeout,
+}, async () => {
+  const program = new URL('../../bin/bestow', import.meta.url).pathname;
+  const { stderr } = await promisify(execFile)('sh', ['-c', '"$1" --help | true', 'sh', program]);
+  assert.equal(stderr, '');
+});
 
 test('exit code 2: what was typed cannot be meant', { timeout }, () =>
   inPairs(

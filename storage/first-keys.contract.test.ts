@@ -1,0 +1,169 @@
+/** What every implementation owes of devices that are known by the first key they came with, run over each engine there is. */
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, test } from 'node:test';
+import type { Intent } from '../ca/issuance-ledger.ts';
+import { databaseFile, engines } from '../test/support/storage-engines.ts';
+import type { OpenStores } from './stores.ts';
+
+const limits = { perCredentialAndSource: 9, perCredential: 9, perSource: 9, windowSeconds: 60 };
+const now = new Date('2030-01-01T00:00:00Z');
+const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+let counter = 0;
+const fresh = (prefix: string) => `${prefix}-${++counter}`;
+
+for (const [engine, open] of Object.entries(engines))
+  describe(engine, () => {
+    const directory = mkdtempSync(join(tmpdir(), 'bestow-first-keys-'));
+    let stores: OpenStores;
+    before(async () => {
+      stores = await open(directory, limits);
+      for (const id of ['edge', 'other', 'confirmed', 'made'])
+        await stores.tenants.add({ id, endpoints: [], label: id }, 'test', now);
+      await set('edge', { possession: 'none', trust: 'first-use' });
+      await set('confirmed', { possession: 'none', trust: 'staging' });
+      await set('made', { identity: 'generated', possession: 'none', trust: 'staging' });
+    });
+    after(async () => {
+      await stores.close();
+      rmSync(directory, { recursive: true, force: true });
+    });
+
+    async function set(label: string, changes: object): Promise<void> {
+      const { kind } = await stores.tenants.changeSettings(label, changes, 'test', now);
+      assert.equal(kind, 'changed');
+    }
+    const add = async (tenant = 'edge') => {
+      const id = fresh('device');
+      assert.equal((await stores.devices.add({ id, tenant, names: [] }, 'ann', now)).kind, 'added');
+      return id;
+    };
+    const intentOf = (subscriber: string, key: string, changes: Partial<Intent> = {}): Intent => ({
+      issuer: 'issuer',
+      serialNumber: fresh('01'),
+      toBeSigned: Uint8Array.of(0x30, 0),
+      publicKeyDigest: key,
+      requestDigest: fresh('request'),
+      profile: 'device',
+      subscriber,
+      credential: { kind: 'request-key', id: key },
+      notBefore: now,
+      notAfter: later(1_000_000),
+      requestId: fresh('request'),
+      recordedAt: later(1),
+      ...changes,
+    });
+    const outcomeOf = async (intent: Intent) => {
+      const foreseen = await stores.ledger.objectionTo(intent);
+      const outcome = await stores.ledger.recordIntent(intent);
+      assert.equal(foreseen?.code, outcome.kind === 'refused' ? outcome.code : undefined);
+      return outcome.kind === 'refused' ? outcome.code : outcome.kind;
+    };
+    const deviceOf = async (id: string) => (await stores.devices.find(id))?.device;
+    const audited = (object: string, action: string): number => {
+      using database = new DatabaseSync(join(directory, databaseFile), { readOnly: true });
+      const query = 'select actor from audit_log where object = ? and action = ?';
+      return database.prepare(query).all(object, action).length;
+    };
+
+    test('the first key is pinned with the intent, and another is refused', async () => {
+      const [id, first, second] = [await add(), fresh('key'), fresh('key')];
+      assert.equal(await outcomeOf(intentOf(id, first)), 'recorded');
+      assert.equal((await deviceOf(id))?.firstKey, first);
+      assert.equal(audited(id, 'device.first-key-pinned'), 1);
+      assert.equal(await outcomeOf(intentOf(id, second)), 'first-key-mismatch');
+      assert.equal(await outcomeOf(intentOf(id, first)), 'recorded');
+      assert.equal((await deviceOf(id))?.firstKey, first);
+      assert.equal((await stores.devices.findByFirstKey('edge', first))?.device.id, id);
+      assert.equal(await stores.devices.findByFirstKey('other', first), undefined);
+    });
+
+    test('of many keys at once, one is pinned', async () => {
+      const id = await add();
+      const outcomes = await Promise.all(
+        Array.from({ length: 20 }, () => stores.ledger.recordIntent(intentOf(id, fresh('key')))),
+      );
+      assert.equal(outcomes.filter(({ kind }) => kind === 'recorded').length, 1);
+    });
+
+    test('a reset lets the next key come, and not the one before', async () => {
+      const [id, first, second] = [await add(), fresh('key'), fresh('key')];
+      await outcomeOf(intentOf(id, first));
+      assert.equal((await stores.devices.resetKey(id, 'ann', now))?.firstKey, undefined);
+      assert.equal(await outcomeOf(intentOf(id, second)), 'recorded');
+      assert.equal(await outcomeOf(intentOf(id, first)), 'first-key-mismatch');
+      assert.equal(audited(id, 'device.key-reset'), 1);
+      assert.equal(await stores.devices.resetKey('nobody', 'ann', now), undefined);
+    });
+
+    test('the pin follows a renewal by certificate, and the old key is of no use then', async () => {
+      const [id, first, second] = [await add(), fresh('key'), fresh('key')];
+      const intent = intentOf(id, first);
+      await outcomeOf(intent);
+      const { issuer, serialNumber } = intent;
+      const certificate = Uint8Array.of(0x30, 0);
+      await stores.ledger.recordCertificate({ issuer, serialNumber }, certificate, now, 'r');
+      const credential = { kind: 'client-certificate', id: serialNumber } as const;
+      assert.equal(await outcomeOf(intentOf(id, second, { credential })), 'recorded');
+      assert.equal((await deviceOf(id))?.firstKey, second);
+      assert.equal(await outcomeOf(intentOf(id, first)), 'first-key-mismatch');
+    });
+
+    test('a renewal gives no first key to a device that never had one', async () => {
+      const id = await add('other');
+      const serialNumber = fresh('02');
+      const credential = { kind: 'operator', id: 'test' } as const;
+      await stores.ledger.recordIntent(intentOf(id, fresh('key'), { serialNumber, credential }));
+      const renewal = { kind: 'client-certificate', id: serialNumber } as const;
+      assert.equal(
+        await outcomeOf(intentOf(id, fresh('key'), { credential: renewal })),
+        'recorded',
+      );
+      assert.equal((await deviceOf(id))?.firstKey, undefined);
+    });
+
+    test('a group that asks for a credential takes no key, and one that is to confirm none unseen', async () => {
+      assert.equal(await outcomeOf(intentOf(await add('other'), fresh('key'))), 'credential-spent');
+      const staged = await add('confirmed');
+      assert.equal(await outcomeOf(intentOf(staged, fresh('key'))), 'first-key-mismatch');
+      const credential = { kind: 'bootstrap-credential', id: 'boot' } as const;
+      const shown = intentOf(await add(), fresh('key'), { credential });
+      assert.equal(await outcomeOf(shown), 'credential-spent');
+    });
+
+    test('a device that is not on record joins no group that does not take newcomers', async () => {
+      for (const [group, tenant] of [
+        ['edge', 'edge'],
+        ['made', 'edge'],
+        ['nowhere', 'made'],
+      ] as const) {
+        const registration = { group, tenant };
+        const intent = intentOf(fresh('dev'), fresh('key'), { registration });
+        assert.equal(await outcomeOf(intent), 'subscriber-inactive', `${group} of ${tenant}`);
+        assert.equal(await deviceOf(intent.subscriber ?? ''), undefined);
+      }
+      const registration = { group: 'made', tenant: 'made' };
+      const unseen = intentOf(fresh('dev'), fresh('key'), { registration });
+      assert.equal(await outcomeOf(unseen), 'first-key-mismatch');
+      assert.equal(await deviceOf(unseen.subscriber ?? ''), undefined);
+    });
+
+    test('another key is reported once in a row', async () => {
+      const id = await add();
+      const report = (publicKeyDigest: string) =>
+        stores.devices.reportForeignKey({
+          device: id,
+          publicKeyDigest,
+          source: '192.0.2.1',
+          requestId: 'r',
+          at: now,
+        });
+      for (const key of ['a', 'a', 'b', 'b', 'a']) await report(key);
+      assert.equal(audited(id, 'device.foreign-key'), 3);
+      assert.equal((await deviceOf(id))?.foreignKey, 'a');
+    });
+  });
