@@ -18,9 +18,11 @@ export interface CurlAnswer {
 
 export interface CurlCredentials {
   readonly user?: readonly [name: string, password: string];
-  /** Path of the key, and the certificate (PEM), maybe with its chain. */
+  /** Path of the key, and the certificate (PEM). */
   readonly key?: string;
   readonly certificate?: string;
+  /** Path of the certificate (PEM), maybe with its chain, in place of the one above. */
+  readonly certificateFile?: string;
 }
 
 export interface CurlDevice extends Disposable {
@@ -52,9 +54,9 @@ export function curlDevice(server: BestowServer): CurlDevice {
       writeFileSync(request, execFileSync('openssl', arguments_).toString('base64'));
       return request;
     },
-    async enroll(path, request, { user, key, certificate } = {}) {
+    async enroll(path, request, { user, key, certificate, certificateFile } = {}) {
       const [headers, body] = [file('headers'), file('body')];
-      const own = certificate === undefined ? undefined : file('certificate.pem');
+      const own = certificate === undefined ? certificateFile : file('certificate.pem');
       if (own && certificate) writeFileSync(own, certificate);
       const config = user ? `user = "${user[0]}:${user[1]}"\n` : '';
       const curl = run('curl', [
