@@ -186,7 +186,7 @@ const followKey = compiledQuery(
       .updateTable('device')
       .set({ first_key: publicKeyDigest })
       .where('id', '=', device)
-      .where('first_key', 'is not', null)
+      // No key at all differs from none.
       .where('first_key', '!=', publicKeyDigest),
 );
 
