@@ -9,6 +9,7 @@ import { makeSerialNumber } from '../ca/serial-number.ts';
 import { signStructure } from '../ca/sign-structure.ts';
 import { noRules } from '../enrollment/allocation/allocate.ts';
 import type { Caller } from '../enrollment/authenticator.ts';
+import { authorize } from '../enrollment/authorize.ts';
 import { decideEnrollment } from '../enrollment/policy.ts';
 import { connectSigner } from '../hsm/signer-connection.ts';
 import { superviseSigner } from '../hsm/signer-supervisor.ts';
@@ -62,7 +63,7 @@ export async function measureStages(data: string, say: (text: string) => void): 
   );
   const known = await stores.devices.find('bench-stages');
   if (!known) throw new Error('The device for the stages is missing.');
-  const caller: Caller = { ...known, credential: { kind: 'operator', id: 'bench' } };
+  const caller: Caller = { ...known, credential: { kind: 'client-certificate', id: 'bench' } };
   const ders = Array.from({ length: rounds + 50 }, () => makeRequest('bench-stages'));
   let watch = new Stopwatch();
 
@@ -71,18 +72,23 @@ export async function measureStages(data: string, say: (text: string) => void): 
     const request = await watch.time('parse and prove', () => parseCertificateRequest(der));
     const now = new Date();
     const serialNumber = makeSerialNumber(1);
-    const { plan, toBeSigned } = await watch.time('decide and compose', () => {
+    const { toBeSigned } = await watch.time('decide and compose', () => {
       const decided = decideEnrollment({
         request,
-        caller,
-        profile,
+        authorized: authorize({
+          operation: 'enroll',
+          caller,
+          called: undefined,
+          profile,
+          issuer: { name: known.group.settings.issuer },
+        }),
         linking: 'absent',
         allocation: noRules,
         source: '192.0.2.1',
         requestId: 'bench',
       });
       const validity = { notBefore: now, notAfter: new Date(now.getTime() + 86_400_000) };
-      return { plan: decided, toBeSigned: composer.compose(decided, serialNumber, validity) };
+      return { toBeSigned: composer.compose(decided, serialNumber, validity) };
     });
     await watch.time('store the intent', () =>
       stores.ledger.recordIntent({
@@ -93,7 +99,7 @@ export async function measureStages(data: string, say: (text: string) => void): 
         requestDigest: digestOf(der),
         profile: profile.name,
         subscriber: 'bench-stages',
-        credential: plan.credential,
+        credential: { kind: 'operator', id: 'bench' },
         notBefore: now,
         notAfter: now,
         requestId: 'bench',

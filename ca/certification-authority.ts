@@ -52,6 +52,8 @@ export interface IssuingKey extends TokenKeyName {
 
 export interface Issuer {
   readonly name: string;
+  /** Only this tenant's groups may use it; absent where all may. */
+  readonly tenant?: string;
   /** Newest last. */
   readonly keys: readonly IssuingKey[];
   /** Absent until the first certificate has come from the CA above. */
@@ -78,11 +80,12 @@ export function readCertificationAuthority({
   const links = linksIn(state);
   const chains = new Map(state.issuers.map((issuer) => [issuer.name, keysOf(issuer)]));
   const first = chains.values().next().value;
-  const issuers = state.issuers.map(({ name }): Issuer => {
+  const issuers = state.issuers.map(({ name, tenant }): Issuer => {
     const keys = chains.get(name) ?? [];
     const active = keyThatIs({ keys }, 'active');
     const announced = announcedBy([...keys, ...(first ?? [])], state, links);
-    return { name, keys, ...(active ? { active } : {}), announced };
+    const owned = tenant === undefined ? {} : { tenant };
+    return { name, ...owned, keys, ...(active ? { active } : {}), announced };
   });
   return { version, issuers, links };
 }

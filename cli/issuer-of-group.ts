@@ -1,4 +1,5 @@
 import { requireActive } from '../ca/certification-authority.ts';
+import { mayIssueFor } from '../enrollment/authorize.ts';
 import type { Stores } from '../storage/stores.ts';
 import { loadCa } from './certification-authority.ts';
 import { CommandError, exitCodes } from './exit.ts';
@@ -13,12 +14,12 @@ export async function requireIssuerFor(
   tenant: string,
   name: string,
 ): Promise<void> {
-  requireActive(await loadCa(stores), name);
-  const { state } = await stores.caState.load();
-  const owner = state.issuers.find((issuer) => issuer.name === name)?.tenant;
-  if (owner !== undefined && owner !== tenant)
+  const ca = await loadCa(stores);
+  requireActive(ca, name);
+  const issuer = ca.issuers.find((each) => each.name === name);
+  if (issuer && !mayIssueFor(issuer, tenant))
     throw new CommandError(
       exitCodes.notAllowed,
-      `The issuer "${name}" is the tenant ${owner}'s: its relying parties would take devices of tenant ${tenant} for theirs.`,
+      `The issuer "${name}" is the tenant ${issuer.tenant}'s: its relying parties would take devices of tenant ${tenant} for theirs.`,
     );
 }

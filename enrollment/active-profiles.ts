@@ -3,6 +3,7 @@ import type { Profile } from '../ca/certificate-profile.ts';
 import { checkProfile } from '../ca/check-profile.ts';
 import { Unavailable } from '../ca/unavailable.ts';
 import type { Caller } from './authenticator.ts';
+import { profileNameOf } from './authorize.ts';
 import { lookAgain } from './look-again.ts';
 import type { ProfileDirectory } from './profile-directory.ts';
 
@@ -41,7 +42,7 @@ export class ActiveProfiles {
     return profiles;
   }
 
-  /** The profile of a device: that of registration authorities, or the one that its group names. @throws Unavailable */
+  /** The profile of a device. @throws Unavailable */
   of({
     device,
     group,
@@ -49,7 +50,7 @@ export class ActiveProfiles {
     device: Pick<Caller['device'], 'role'>;
     group: Caller['group'];
   }): Profile {
-    return this.named(device.role === 'device' ? group.settings.profile : device.role);
+    return this.named(profileNameOf(device, group));
   }
 
   /** @throws Unavailable: no group can be given a profile that is not there, so it was activated a moment ago */

@@ -7,6 +7,7 @@ import { encodeSubject } from '../ca/distinguished-name.ts';
 import { Refusal } from '../ca/refusal.ts';
 import { Unavailable } from '../ca/unavailable.ts';
 import type { OpenStores } from '../storage/stores.ts';
+import { authorizedOrder } from '../test/support/authorized-order.ts';
 import { forgeRequest } from '../test/support/forged-request.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
 import { noAuthorization } from '../test/support/no-authorization.ts';
@@ -16,7 +17,7 @@ import { admit, type EnrollmentParts } from './admit.ts';
 import { noRules } from './allocation/allocate.ts';
 import { ApprovalPending, TooManyRequestsPending } from './approvals.ts';
 import type { Authorization, AuthorizationQuestion } from './authorization.ts';
-import { defaultSettings } from './group-settings.ts';
+import { defaultSettings, type GroupSettings } from './group-settings.ts';
 import type { EnrollmentOrder } from './policy.ts';
 
 const hour = 3_600_000;
@@ -39,33 +40,33 @@ before(async () => {
 after(() => stores.close());
 
 interface Asking {
-  readonly order: EnrollmentOrder;
+  readonly order: EnrollmentOrder<'enroll'>;
   readonly plan: CertificatePlan;
 }
 
 /** A new device with a one-time password, and what was decided for it. */
-async function newcomer({ approval = true } = {}): Promise<Asking> {
+async function newcomer(changes: Partial<GroupSettings> = {}): Promise<Asking> {
   const [id, credential] = [`device-${++counter}`, `otp-${counter}`];
   await stores.devices.add({ id, tenant: 'acme', names: [] }, 'test', new Date());
   const times = { createdAt: new Date(), expiresAt: new Date(Date.now() + hour) };
   const password = { id: credential, device: id, passwordHash: credential, ...times, by: 'test' };
   await stores.oneTimePasswords.create(password);
   const { device, tenant, group } = (await stores.devices.find(id)) ?? assert.fail();
-  const settings = { ...defaultSettings, approval };
+  const settings = { ...defaultSettings, approval: true, ...changes };
   const plan = makePlan({
     subscriber: id,
     subject: encodeSubject({ commonName: id }),
     credential: { kind: 'one-time-password', id: credential },
   });
-  const order: EnrollmentOrder = {
+  const order = authorizedOrder('enroll', {
     request: await parseCertificateRequest(forgeRequest()),
     caller: { device, tenant, group: { ...group, settings }, credential: plan.credential },
     profile: plan.profile,
-    linking: 'absent',
+    linking: 'absent' as const,
     allocation: noRules,
     source: '192.0.2.1',
     requestId: `request-${counter}`,
-  };
+  });
   return { order, plan };
 }
 
@@ -88,9 +89,10 @@ async function waitsAs(asked: Promise<Issued>): Promise<string> {
 const decide = (id: string, approve = true, reason?: string) =>
   stores.approvals.decide(id, { approve, by: 'a', at: new Date(), ...(reason ? { reason } : {}) });
 const issuedTo = ({ order }: Asking) =>
-  stores.ledger.list({ subscriber: order.caller.device.id, limit: 100 });
+  stores.ledger.list({ subscriber: order.authorized.caller.device.id, limit: 100 });
 const passwordOf = async ({ order }: Asking) =>
-  (await stores.oneTimePasswords.list({ device: order.caller.device.id, limit: 9 }))[0]?.state;
+  (await stores.oneTimePasswords.list({ device: order.authorized.caller.device.id, limit: 9 }))[0]
+    ?.state;
 
 test('where nobody has to approve, nothing waits', async () => {
   const asking = await newcomer({ approval: false });
@@ -109,7 +111,7 @@ describe('a request that must be approved', () => {
     assert.equal(await waitsAs(ask(asking, again)), id);
     assert.deepEqual([await passwordOf(asking), (await issuedTo(asking)).length], ['unused', 0]);
     const approval = await stores.approvals.find(id);
-    assert.equal(approval?.subject, `commonName=${asking.order.caller.device.id}`);
+    assert.equal(approval?.subject, `commonName=${asking.order.authorized.caller.device.id}`);
     await decide(id);
     const { serialNumber, repeated } = await ask(asking);
     assert.equal(repeated, false);
@@ -179,7 +181,7 @@ describe('a request that must be approved', () => {
 describe('nobody is asked about what could not be issued', () => {
   const waiting = async ({ order }: Asking) =>
     (await stores.approvals.list({ state: 'pending', at: new Date(), limit: 1000 })).filter(
-      ({ device }) => device === order.caller.device.id,
+      ({ device }) => device === order.authorized.caller.device.id,
     );
 
   test('by a password that is spent on other names for the same key', async () => {
@@ -263,17 +265,11 @@ describe('an approval is for one certificate', () => {
 describe('who must authorise it', () => {
   /** @param settings beside the webhook */
   async function askWith(answer: Authorization['ask'], settings: { approval?: boolean } = {}) {
-    const { order, plan } = await newcomer({ approval: settings.approval ?? false });
-    const { caller } = order;
-    const { group } = caller;
-    const named = { ...group.settings, authorizationWebhook: 'inventory' };
-    const asking: Asking = {
-      plan,
-      order: { ...order, caller: { ...caller, group: { ...group, settings: named } } },
-    };
+    const { approval = false } = settings;
+    const asking = await newcomer({ approval, authorizationWebhook: 'inventory' });
     const authorization = { ask: answer };
     const asked = (changes: Partial<CertificatePlan> = {}) =>
-      admit({ ...plan, ...changes }, asking.order, { ...parts, authorization });
+      admit({ ...asking.plan, ...changes }, asking.order, { ...parts, authorization });
     return { asking, asked };
   }
 
@@ -287,7 +283,8 @@ describe('who must authorise it', () => {
     assert.equal(repeated, false);
     assert.equal((await asked()).repeated, true);
     assert.equal(questions.length, 2);
-    const { request, source, requestId, caller } = asking.order;
+    const { request, source, requestId, authorized } = asking.order;
+    const { caller } = authorized;
     assert.partialDeepStrictEqual(questions[0], {
       ...{ webhook: 'inventory', device: caller.device.id, tenant: 'acme', group: 'acme' },
       ...{ publicKeyDigest: request.publicKeyDigest, source, requestId },
@@ -303,7 +300,7 @@ describe('who must authorise it', () => {
       assert.equal(await passwordOf(asking), 'unused');
       assert.deepEqual(await issuedTo(asking), []);
       const pending = await stores.approvals.list({ at: new Date(), limit: 1000 });
-      assert.ok(pending.every(({ device }) => device !== asking.order.caller.device.id));
+      assert.ok(pending.every(({ device }) => device !== asking.order.authorized.caller.device.id));
     }
   });
 
@@ -316,7 +313,12 @@ describe('who must authorise it', () => {
 
   test('is not asked about what could not be issued', async () => {
     const { asking, asked } = await askWith(() => assert.fail('asked'));
-    await stores.devices.setStatus(asking.order.caller.device.id, 'blocked', 'test', new Date());
+    await stores.devices.setStatus(
+      asking.order.authorized.caller.device.id,
+      'blocked',
+      'test',
+      new Date(),
+    );
     await assert.rejects(asked(), { code: 'subscriber-inactive' });
   });
 });

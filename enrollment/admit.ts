@@ -15,6 +15,7 @@ import {
   TooManyRequestsPending,
 } from './approvals.ts';
 import type { Authorization } from './authorization.ts';
+import type { Issuing } from './authorize.ts';
 import type { Issuers } from './issuers.ts';
 import type { EnrollmentOrder, KeylessOrder } from './policy.ts';
 import type { EnrollmentRefusalCode } from './refusal.ts';
@@ -37,7 +38,7 @@ export interface EnrollmentParts {
  */
 export function admit(
   plan: CertificatePlan,
-  order: EnrollmentOrder,
+  order: EnrollmentOrder<Exclude<Issuing, 'repeat'>>,
   parts: EnrollmentParts,
 ): Promise<Issued> {
   return admitKeyless(plan, order, parts, async () => plan);
@@ -50,13 +51,13 @@ export function admit(
  */
 export async function admitKeyless(
   plan: CertificatePlan | KeylessPlan,
-  order: KeylessOrder,
+  order: KeylessOrder<Exclude<Issuing, 'repeat'>>,
   parts: EnrollmentParts,
   withKey: () => Promise<CertificatePlan>,
 ): Promise<Issued> {
   const { approvals } = parts;
-  const { authority } = parts.issuers.of(order.caller.group);
-  const { approval, authorizationWebhook } = order.caller.group.settings;
+  const authority = parts.issuers.authorityFor(order.authorized);
+  const { approval, authorizationWebhook } = order.authorized.caller.group.settings;
   if (approval || authorizationWebhook !== '') await authority.requireIssuable(plan);
   if (authorizationWebhook !== '') await requireAuthorization(plan, order, parts);
   if (!approval) return authority.issue(await withKey());
@@ -79,7 +80,7 @@ export async function admitKeyless(
 /** Asked again by each repetition: what was allowed once may be denied by now. */
 async function requireAuthorization(
   plan: CertificatePlan | KeylessPlan,
-  { caller, request, source, requestId }: KeylessOrder,
+  { authorized: { caller }, request, source, requestId }: KeylessOrder,
   { authorization }: EnrollmentParts,
 ): Promise<void> {
   const { device, group, tenant } = caller;
@@ -111,7 +112,7 @@ function approvalRequestOf(
 ): ApprovalRequest {
   const at = new Date();
   return {
-    device: order.caller.device.id,
+    device: order.authorized.caller.device.id,
     requestDigest: requestDigestOf(plan),
     publicKeyDigest: order.request.publicKeyDigest,
     subject: describeName(readName(readDer(plan.subject))),

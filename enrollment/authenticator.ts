@@ -3,10 +3,9 @@ import type { Credential } from '../ca/certificate-plan.ts';
 import type { FoundRegions } from './allocation/allocation-policy.ts';
 import type { Device } from './device.ts';
 import type { Group } from './group.ts';
-import { DeviceRefused } from './refusal.ts';
 import type { Tenant } from './tenant.ts';
 
-/** Who asks: a device that has proven to be itself. */
+/** Who asks: a device that has proven to be itself. Authenticated is not authorised (authorize.ts). */
 export interface Caller {
   readonly device: Device;
   readonly tenant: Tenant;
@@ -24,12 +23,4 @@ export interface Caller {
   readonly spentOn?: string;
   /** The registration authority that asks in the device's place; it has been authenticated, not the device. */
   readonly relayedBy?: Device;
-}
-
-/** Authenticated is not authorised: a known device may be barred. @throws Refusal device-blocked, tenant-suspended */
-export function requireActive(device: Device, tenant: Tenant): void {
-  if (device.status === 'blocked')
-    throw new DeviceRefused('device-blocked', device.id, `Device ${device.id} is blocked.`);
-  if (tenant.suspended)
-    throw new DeviceRefused('tenant-suspended', device.id, `Tenant ${tenant.id} is suspended.`);
 }

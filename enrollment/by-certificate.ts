@@ -2,10 +2,10 @@ import type { Certificate } from '../ca/certificate.ts';
 import type { ClientCertificateValidator } from '../ca/client-certificate.ts';
 import { sameBytes } from '../ca/der.ts';
 import type { IssuanceLedger, IssuanceRecord } from '../ca/issuance-ledger.ts';
-import { type Caller, requireActive } from './authenticator.ts';
-import type { Device } from './device.ts';
+import type { Caller } from './authenticator.ts';
+import { objectionToReach, refusalOfStanding } from './authorize.ts';
 import type { DeviceRegistry } from './device-registry.ts';
-import { type Group, roleContradiction } from './group.ts';
+import type { Group } from './group.ts';
 import { DeviceRefused, unauthenticated } from './refusal.ts';
 
 export interface CertificateCredentials {
@@ -46,14 +46,14 @@ export class CertificateAuthenticator {
     return this.#validator.isForeign(certificate);
   }
 
-  /** @throws Refusal unauthenticated, certificate-revoked, device-blocked, tenant-suspended */
+  /** @throws Refusal unauthenticated, certificate-revoked */
   async identify(credentials: CertificateCredentials): Promise<Caller> {
     const found = await this.#find(credentials.certificate);
     const { record } = found;
     if (record.revokedAt) throw revoked(record);
     const caller = await this.#holderOf(found, credentials);
-    // It has arrived: the certificate that it takes the place of has no more use.
-    if (record.supersedes !== undefined)
+    // It has arrived: the certificate that it takes the place of has no more use. Who is barred changes nothing.
+    if (record.supersedes !== undefined && !refusalOfStanding(caller))
       await this.#ledger.supersede(record.issuer, record.serialNumber, new Date());
     return caller;
   }
@@ -90,16 +90,11 @@ export class CertificateAuthenticator {
     const known =
       record.subscriber === undefined ? undefined : await this.#registry.find(record.subscriber);
     if (!known) throw unauthenticated(`The client certificate ${serialNumber} is no device's.`);
-    const { device, tenant, group } = known;
-    if (called && !mayCall(device, called))
-      throw unauthenticated(`Device ${device.id} does not belong to the group ${called.label}.`);
-    requireActive(device, tenant);
-    const contradiction = roleContradiction(device.role, group);
-    if (contradiction) throw unauthenticated(`${device.id} is refused: ${contradiction}`);
+    // Here already: at another's label it must look as if nobody knew it.
+    const objection = objectionToReach(known, called);
+    if (objection) throw unauthenticated(objection);
     return {
-      device,
-      tenant,
-      group,
+      ...known,
       certificate,
       ...(record.foundRegions ? { foundRegions: record.foundRegions } : {}),
       credential: { kind: 'client-certificate', id: serialNumber },
@@ -116,9 +111,4 @@ function revoked(record: IssuanceRecord): DeviceRefused {
       ? `The certificate ${serialNumber} is on hold; an operator can release it.`
       : `The certificate ${serialNumber} is revoked (${revocationReason}).`,
   );
-}
-
-/** A registration authority serves all groups of its tenant. */
-function mayCall({ role, tenant, group }: Device, called: Group): boolean {
-  return role === 'registration-authority' ? tenant === called.tenant : group === called.label;
 }

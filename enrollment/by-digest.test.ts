@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import type { OpenStores } from '../storage/stores.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
+import { authorize } from './authorize.ts';
 import { DigestAuthenticator, type DigestCredentials } from './by-digest.ts';
 import { DigestSecrets } from './digest-secret.ts';
 import { makeCredentialId, makeOneTimePassword } from './one-time-password.ts';
@@ -168,7 +169,10 @@ describe('who is not', () => {
   test('when the device is blocked', async () => {
     const sent = await newcomer();
     await stores.devices.setStatus(sent.device, 'blocked', 'test', new Date());
-    await assert.rejects(authenticator.identify(respond(sent)), { code: 'device-blocked' });
+    const caller = await authenticator.identify(respond(sent));
+    assert.throws(() => authorize({ operation: 'consult', caller, called: undefined }), {
+      code: 'device-blocked',
+    });
   });
 
   test('after too many failures, which are counted as for Basic', async () => {

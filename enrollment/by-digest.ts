@@ -49,7 +49,7 @@ export class DigestAuthenticator {
     this.#decoy = { id: owner.id, sealed: this.#secrets.make(makeOneTimePassword(), owner) };
   }
 
-  /** @throws Refusal unauthenticated, StaleNonce, too-many-failures, device-blocked, tenant-suspended */
+  /** @throws Refusal unauthenticated, StaleNonce, too-many-failures */
   async identify(credentials: DigestCredentials): Promise<Caller> {
     const { nonceUse } = credentials;
     const attempt = attemptOf(credentials);

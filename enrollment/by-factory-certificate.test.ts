@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { readCertificate } from '../ca/certificate.ts';
 import type { OpenStores } from '../storage/stores.ts';
+import { authorizedOrder } from '../test/support/authorized-order.ts';
 import {
   extension,
   type ForgedCa,
@@ -14,6 +15,7 @@ import {
 } from '../test/support/forged-factory.ts';
 import { sequence } from '../test/support/forged-request.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
+import { devicesFor90Days } from '../test/support/software-ca.ts';
 import { FactoryCertificateAuthenticator } from './by-factory-certificate.ts';
 import { parseFieldSource } from './field-source.ts';
 import type { Group } from './group.ts';
@@ -151,7 +153,9 @@ describe('a factory certificate', () => {
     const id = await newDevice();
     await stores.devices.setStatus(id, 'blocked', 'test', new Date());
     const device = await forgeDevice(`S${id}`, maker);
-    await assert.rejects(identify(device), refused('device-blocked', /blocked/));
+    const caller = await identify(device);
+    const asked = { caller, profile: devicesFor90Days };
+    assert.throws(() => authorizedOrder('enroll', asked), { code: 'device-blocked' });
   });
 
   test('whose path is not good identifies nobody', async () => {

@@ -6,7 +6,8 @@
 import { CertificateError } from '../ca/certificate.ts';
 import { type FactoryCertificate, validateFactoryCertificate } from '../ca/factory-certificate.ts';
 import { Refusal } from '../ca/refusal.ts';
-import { type Caller, requireActive } from './authenticator.ts';
+import type { Caller } from './authenticator.ts';
+import { objectionToReach } from './authorize.ts';
 import { checkSerialNumber, type Device } from './device.ts';
 import { FactoryTrustStore, type ManufacturerAnchor } from './factory-trust.ts';
 import { readFieldSource } from './field-source.ts';
@@ -42,7 +43,7 @@ export class FactoryCertificateAuthenticator {
     this.#directory = directory;
   }
 
-  /** @throws Refusal unauthenticated, factory-certificate-refused, device-blocked, tenant-suspended */
+  /** @throws Refusal unauthenticated, factory-certificate-refused */
   async identify(credentials: FactoryCredentials): Promise<Caller> {
     const { certificate, chain, group } = credentials;
     if (group) requireAcceptance(group);
@@ -86,10 +87,10 @@ export function isPinnedTo({ factoryKey }: Device, publicKeyDigest: string): boo
 }
 
 /**
- * Authenticated is not authorised: what the registry has for who is identified.
+ * What the registry has for who is identified.
  * @param known what is listed under that manufacturer and serial number
  * @param called the group whose path was called
- * @throws Refusal unauthenticated, factory-certificate-refused, device-blocked, tenant-suspended
+ * @throws Refusal unauthenticated, factory-certificate-refused
  */
 export function requireHolder(
   { manufacturer, serialNumber, certificate }: FactoryIdentity,
@@ -99,14 +100,13 @@ export function requireHolder(
   // One sentence for all three: whose else the device is, is nobody's affair here.
   if (
     !known ||
-    (called && called.label !== known.group.label) ||
+    objectionToReach(known, called) !== undefined ||
     (manufacturer.tenants.length > 0 && !manufacturer.tenants.includes(known.tenant.id))
   )
     throw refusedFactory(
       `The registry lists no device ${serialNumber} of ${manufacturer.id}${called ? ` in the group ${called.label}` : ' that may enroll here'}.`,
     );
   requireAcceptance(known.group);
-  requireActive(known.device, known.tenant);
   const objection = objectionToOwner(known.device, known.group);
   if (objection) throw refusedFactory(objection);
   return {

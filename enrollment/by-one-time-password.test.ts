@@ -5,6 +5,7 @@ import { malformed } from '../ca/refusal.ts';
 import type { OpenStores } from '../storage/stores.ts';
 import { forgeRequest } from '../test/support/forged-request.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
+import { authorize } from './authorize.ts';
 import { OneTimePasswordAuthenticator, type PasswordCredentials } from './by-one-time-password.ts';
 import { hashOneTimePassword, makeCredentialId, makeOneTimePassword } from './one-time-password.ts';
 
@@ -121,7 +122,10 @@ describe('who is not', () => {
   test('when the device is blocked', async () => {
     const sent = await newcomer();
     await stores.devices.setStatus(sent.userName, 'blocked', 'test', new Date());
-    await assert.rejects(authenticator.identify(sent), { code: 'device-blocked' });
+    const caller = await authenticator.identify(sent);
+    assert.throws(() => authorize({ operation: 'consult', caller, called: undefined }), {
+      code: 'device-blocked',
+    });
   });
 
   test('when the device was removed', async () => {

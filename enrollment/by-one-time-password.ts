@@ -1,6 +1,6 @@
 import type { RequestContent } from '../ca/certificate-request.ts';
 import { Refusal } from '../ca/refusal.ts';
-import { type Caller, requireActive } from './authenticator.ts';
+import type { Caller } from './authenticator.ts';
 import { hashOneTimePassword } from './one-time-password.ts';
 import type {
   AuthenticationAttempt,
@@ -30,7 +30,7 @@ export class OneTimePasswordAuthenticator {
     this.#pepper = pepper;
   }
 
-  /** @throws Refusal unauthenticated, mistyped-code, too-many-failures, device-blocked, tenant-suspended */
+  /** @throws Refusal unauthenticated, mistyped-code, too-many-failures */
   async identify(credentials: PasswordCredentials): Promise<Caller> {
     const outcome = await this.#store.match(this.#attemptWith(credentials));
     switch (outcome.kind) {
@@ -100,9 +100,7 @@ export function attemptOf({ userName, source, group, requestId }: PasswordSender
   return { userName, source, ...(group ? { group } : {}), requestId, at: new Date() };
 }
 
-/** @throws Refusal device-blocked, tenant-suspended */
 export function callerBy({ password, device, tenant, group }: PasswordOfDevice): Caller {
-  requireActive(device, tenant);
   return {
     device,
     tenant,

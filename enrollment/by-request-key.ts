@@ -6,7 +6,7 @@
 
 import type { Credential } from '../ca/certificate-plan.ts';
 import { Refusal } from '../ca/refusal.ts';
-import { type Caller, requireActive } from './authenticator.ts';
+import type { Caller } from './authenticator.ts';
 import type { Device } from './device.ts';
 import type { DeviceRegistry } from './device-registry.ts';
 import type { Group } from './group.ts';
@@ -44,7 +44,7 @@ export class RequestKeyAuthenticator {
 
   /**
    * @param wanted what was shown besides, and proven; the key alone when left out
-   * @throws Refusal identity-mismatch, first-key-mismatch, device-blocked, tenant-suspended
+   * @throws Refusal identity-mismatch, first-key-mismatch
    */
   async identify(credentials: KeyCredentials, wanted?: Credential): Promise<Caller> {
     const credential: Credential = wanted ?? {
@@ -54,7 +54,6 @@ export class RequestKeyAuthenticator {
     const caller = registersNewcomers(credentials.group.settings)
       ? await this.#newcomer(credentials)
       : await this.#expected(credentials);
-    requireActive(caller.device, caller.tenant);
     await this.#requireFirstKey(caller, credentials);
     return { ...caller, credential };
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { OpenStores } from '../storage/stores.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
+import { authorize } from './authorize.ts';
 import { SharedSecretAuthenticator, type SharedSecretCredentials } from './by-shared-secret.ts';
 import { CmcSecrets } from './cmc-secret.ts';
 import { defaultSettings } from './group-settings.ts';
@@ -120,7 +121,10 @@ test('revoked, expired, of another group, or of a group that takes none any more
 test('a blocked device', async () => {
   const known = await newcomer();
   await stores.devices.setStatus(known.device, 'blocked', 'test', new Date());
-  await assert.rejects(authenticator.identify(prove(known)), { code: 'device-blocked' });
+  const { caller } = await authenticator.identify(prove(known));
+  assert.throws(() => authorize({ operation: 'consult', caller, called: undefined }), {
+    code: 'device-blocked',
+  });
 });
 
 test('failures are counted, and a pause is a pause for the right proof too', async () => {

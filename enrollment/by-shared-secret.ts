@@ -40,7 +40,7 @@ export class SharedSecretAuthenticator {
     this.#decoy = { id, sealed: this.#secrets.make(makeOneTimePassword(), id) };
   }
 
-  /** @throws Refusal unauthenticated, too-many-failures, device-blocked, tenant-suspended */
+  /** @throws Refusal unauthenticated, too-many-failures */
   async identify(credentials: SharedSecretCredentials): Promise<SharedSecretCaller> {
     const attempt = attemptOf(credentials);
     const outcome = await this.#store.findSharedSecrets(attempt, mostCandidates + 1);

@@ -10,6 +10,7 @@ import { encode, tags } from '../ca/der.ts';
 import { encodeSubject } from '../ca/distinguished-name.ts';
 import { encodeGeneralNames } from '../ca/general-names.ts';
 import { dotted } from '../ca/object-identifiers.ts';
+import { authorizedOrder } from '../test/support/authorized-order.ts';
 import {
   attribute,
   extension,
@@ -26,7 +27,7 @@ import { noRules } from './allocation/allocate.ts';
 import type { Caller } from './authenticator.ts';
 import type { Device } from './device.ts';
 import { defaultSettings } from './group-settings.ts';
-import { decideEnrollment, decideReenrollment, type EnrollmentOrder } from './policy.ts';
+import { decideEnrollment, decideReenrollment } from './policy.ts';
 
 const { utf8String, printableString } = tags;
 const cn = (value: string, tag: number = utf8String) =>
@@ -69,7 +70,7 @@ interface Asked {
   readonly accepted?: boolean;
 }
 
-async function orderOf({ change, request = {}, accepted = true }: Asked): Promise<EnrollmentOrder> {
+async function orderOf({ change, request = {}, accepted = true }: Asked) {
   const { subject = own, names = namesBefore } = request;
   const value = sequence(
     ...(change.subject ? [change.subject] : []),
@@ -93,16 +94,19 @@ async function orderOf({ change, request = {}, accepted = true }: Asked): Promis
     request: await parseCertificateRequest(forgeRequest({ subject, attributes })),
     caller,
     profile: devicesFor90Days,
-    linking: 'absent',
+    linking: 'absent' as const,
     allocation: noRules,
     source: '192.0.2.1',
     requestId: 'request-1',
   };
 }
 
-const operations: Record<string, (order: EnrollmentOrder) => CertificatePlan> = {
-  'a first certificate': decideEnrollment,
-  'a renewal': decideReenrollment,
+type Order = Awaited<ReturnType<typeof orderOf>>;
+const decideFirst = (order: Order) => decideEnrollment(authorizedOrder('enroll', order));
+const decideRenewal = (order: Order) => decideReenrollment(authorizedOrder('reenroll', order));
+const operations: Record<string, (order: Order) => CertificatePlan> = {
+  'a first certificate': decideFirst,
+  'a renewal': decideRenewal,
 };
 const empty = encode(tags.sequence);
 const hex = (octets: Uint8Array) => Buffer.from(octets).toString('hex');
@@ -183,7 +187,7 @@ describe('a renewal with changeSubjectName still names what it renews', () => {
     test(`${what} in the request itself: refused`, async () => {
       const change = { subject: nameOf(cn('device-1')), names: device.names };
       const order = await orderOf({ change, request });
-      assert.throws(() => decideReenrollment(order), {
+      assert.throws(() => decideRenewal(order), {
         ...mismatch,
         message: /not that of the certificate to be renewed/,
       });

@@ -3,6 +3,9 @@ import { admit, type EnrollmentParts } from './admit.ts';
 import { decideEnrollment, type EnrollmentOrder } from './policy.ts';
 
 /** /simpleenroll (RFC 7030 section 4.2.1). @throws Refusal, SignerUnavailable */
-export async function enroll(order: EnrollmentOrder, parts: EnrollmentParts): Promise<Issued> {
+export async function enroll(
+  order: EnrollmentOrder<'enroll'>,
+  parts: EnrollmentParts,
+): Promise<Issued> {
   return admit(decideEnrollment(order), order, parts);
 }

@@ -13,6 +13,7 @@ import { encode, sameBytes, tags } from '../ca/der.ts';
 import { Refusal } from '../ca/refusal.ts';
 import { SignerUnavailable } from '../ca/signer.ts';
 import { AnswersInMemory } from '../server/delivered-answers.ts';
+import { authorizedOrder } from '../test/support/authorized-order.ts';
 import { type CmsSigner, makeCmsSigner } from '../test/support/cms-signers.ts';
 import {
   algorithm,
@@ -33,7 +34,6 @@ import { asKeyless, generateKey, type KeyGenerationParts } from './generate-key.
 import { defaultSettings, type GroupSettings } from './group-settings.ts';
 import type { GeneratedKey } from './key-generator.ts';
 import type { KeyPackager } from './key-package.ts';
-import type { KeylessOrder } from './policy.ts';
 
 const secrets = new DeviceKeySecrets(Buffer.from('pepper'));
 const kekOwner = { device: 'd', id: 'aa' };
@@ -141,8 +141,8 @@ interface OrderChanges {
   readonly caller?: Partial<Caller>;
 }
 
-function orderOf({ attributes = [], caller = {}, ...changes }: OrderChanges = {}): KeylessOrder {
-  return {
+function orderOf({ attributes = [], caller = {}, ...changes }: OrderChanges = {}) {
+  return authorizedOrder('serverkeygen', {
     request: asKeyless(parseKeylessRequest(forgeRequest({ subject: sequence(), attributes }))),
     caller: {
       device,
@@ -152,11 +152,11 @@ function orderOf({ attributes = [], caller = {}, ...changes }: OrderChanges = {}
       ...caller,
     },
     profile: devicesFor90Days,
-    linking: 'absent',
+    linking: 'absent' as const,
     allocation: noRules,
     source: '192.0.2.1',
     requestId: 'request-1',
-  };
+  });
 }
 
 const refusedAs = (code: string, reason: RegExp) => (error: unknown) =>

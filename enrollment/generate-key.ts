@@ -47,10 +47,11 @@ export interface IssuedWithKey {
 
 /** @throws Refusal, SignerUnavailable, and Unavailable when no key can be made in time */
 export async function generateKey(
-  order: KeylessOrder,
+  order: KeylessOrder<'serverkeygen'>,
   parts: KeyGenerationParts,
 ): Promise<IssuedWithKey> {
-  const { caller, request } = order;
+  const { request } = order;
+  const { caller } = order.authorized;
   const generator = generatorFor(caller.group, parts);
   const plan = decideKeyGeneration(order);
   const named = namedKeyIn(request);
@@ -96,7 +97,7 @@ function generatorFor(
 
 async function requireProtection(
   named: NamedKey | undefined,
-  { caller, request }: KeylessOrder,
+  { authorized: { caller }, request }: KeylessOrder,
   parts: KeyGenerationParts,
 ): Promise<KeyProtection> {
   const { label, settings } = caller.group;

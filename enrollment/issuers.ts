@@ -5,14 +5,14 @@
 import type { CaCertificate } from '../ca/ca-chain.ts';
 import type { CertificateAuthority } from '../ca/certificate-authority.ts';
 import type { IssuanceLedger, IssuanceRecord } from '../ca/issuance-ledger.ts';
+import type { AuthorizedIssuance, IssuerOfTenant } from './authorize.ts';
 import type { Group } from './group.ts';
 import type { KeyPackager } from './key-package.ts';
 
 /** An issuing CA at work. */
-export interface IssuingAuthority {
-  readonly name: string;
-  /** Issues with its active key. */
-  readonly authority: CertificateAuthority;
+export interface IssuingAuthority extends IssuerOfTenant {
+  /** By its active certificate; to have something issued takes an authorisation. */
+  readonly authority: Pick<CertificateAuthority, 'issuer'>;
   /** Signs CMC answers and packages of generated keys; absent where the CA has no key for that. */
   readonly cmcSigner?: KeyPackager;
 }
@@ -23,6 +23,8 @@ export interface Issuers<Authority extends IssuingAuthority = IssuingAuthority> 
    * @throws SignerUnavailable where the group's issuer has no certificate yet, or is none of this CA
    */
   of(group: Pick<Group, 'label' | 'settings'> | undefined): Authority;
+  /** Issues with the active key of the issuer that was authorised. @throws SignerUnavailable */
+  authorityFor(authorized: AuthorizedIssuance): CertificateAuthority;
   /** The certificates of all keys that ever issued, or are about to. */
   readonly certificates: readonly CaCertificate[];
 }

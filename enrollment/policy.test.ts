@@ -6,6 +6,7 @@ import { type CertificateRequest, parseCertificateRequest } from '../ca/certific
 import { encode, sameBytes, tags } from '../ca/der.ts';
 import { encodeSubject } from '../ca/distinguished-name.ts';
 import { encodeGeneralNames } from '../ca/general-names.ts';
+import { authorizedOrder } from '../test/support/authorized-order.ts';
 import {
   extension,
   extensionRequest,
@@ -74,7 +75,7 @@ function callerOf(device: Device, certificate?: Certificate): Caller {
   return { device, tenant, group, credential, ...(certificate ? { certificate } : {}) };
 }
 
-const order = (request: CertificateRequest, caller: Caller) => ({
+const asked = (request: CertificateRequest, caller: Caller) => ({
   request,
   caller,
   profile: devicesFor90Days,
@@ -83,6 +84,10 @@ const order = (request: CertificateRequest, caller: Caller) => ({
   source: '192.0.2.1',
   requestId: 'request-1',
 });
+const order = (request: CertificateRequest, caller: Caller) =>
+  authorizedOrder('enroll', asked(request, caller));
+const renewal = (request: CertificateRequest, caller: Caller) =>
+  authorizedOrder('reenroll', asked(request, caller));
 
 const mismatch = { name: 'Refusal', code: 'identity-mismatch' };
 
@@ -221,7 +226,7 @@ describe('renewal', () => {
     test(what, async () => {
       const certificate = await held(own, san);
       const request = await requestFor(subject, san);
-      const plan = decideReenrollment(order(request, callerOf(registered, certificate)));
+      const plan = decideReenrollment(renewal(request, callerOf(registered, certificate)));
       assert.ok(sameBytes(plan.subject, own));
       assert.deepEqual(plan.subjectAltNames, san);
       assert.equal(plan.subscriber, 'device-1');
@@ -237,11 +242,11 @@ describe('renewal', () => {
       const caller = callerOf(registered, certificate);
       const group = { ...caller.group, settings: { ...defaultSettings, revokeOld } };
       const request = await requestFor(own);
-      const asked = order(request, { ...caller, group });
-      const { supersedes, supersedesAtOnce } = decideReenrollment(asked);
+      const by = { ...caller, group };
+      const { supersedes, supersedesAtOnce } = decideReenrollment(renewal(request, by));
       assert.equal(supersedes, ends ? certificate.serialNumber : undefined);
       assert.equal(supersedesAtOnce, atOnce);
-      assert.equal(decideEnrollment(asked).supersedes, undefined);
+      assert.equal(decideEnrollment(order(request, by)).supersedes, undefined);
     });
 
   const both = ['DNS:a.example', 'DNS:b.example'];
@@ -270,19 +275,19 @@ describe('renewal', () => {
     test(`${what} is refused`, async () => {
       const caller = callerOf(registered, await held(own, had));
       const request = await requestFor(subject, wanted);
-      assert.throws(() => decideReenrollment(order(request, caller)), mismatch);
+      assert.throws(() => decideReenrollment(renewal(request, caller)), mismatch);
     });
 
   test('two names are not one name that holds their comma', async () => {
     const caller = callerOf(registered, await held(own, ['URI:urn:x:1,URI:urn:x:2']));
     const request = await requestFor(own, ['URI:urn:x:1', 'URI:urn:x:2']);
-    assert.throws(() => decideReenrollment(order(request, caller)), mismatch);
+    assert.throws(() => decideReenrollment(renewal(request, caller)), mismatch);
   });
 
   test('a name that the registry no longer holds is refused', async () => {
     const caller = callerOf({ ...registered, names: ['DNS:b.example'] }, await held(own, both));
     const request = await requestFor(own, both);
-    assert.throws(() => decideReenrollment(order(request, caller)), {
+    assert.throws(() => decideReenrollment(renewal(request, caller)), {
       ...mismatch,
       message: /does not hold the names DNS:a\.example/,
     });
@@ -290,13 +295,13 @@ describe('renewal', () => {
 
   test('the endpoints are the tenant’s of today, not the certificate’s', async () => {
     const caller = callerOf(registered, await held(own));
-    const plan = decideReenrollment(order(await requestFor(own), caller));
+    const plan = decideReenrollment(renewal(await requestFor(own), caller));
     assert.deepEqual(plan.endpoints, tenant.endpoints);
   });
 
   test('without the certificate that is renewed, nobody is known', async () => {
     const request = await requestFor(own);
-    assert.throws(() => decideReenrollment(order(request, callerOf(registered))), {
+    assert.throws(() => decideReenrollment(renewal(request, callerOf(registered))), {
       name: 'Refusal',
       code: 'unauthenticated',
     });
@@ -339,7 +344,8 @@ describe('the endpoints in the plan', () => {
 
   test('are not by the network of who asks in the device’s place', async () => {
     const request = await requestFor(nameOf(cn('device-1')));
-    const caller = { ...callerOf(registered), relayedBy: { ...registered, id: 'ra-1' } };
+    const ra = { ...registered, id: 'ra-1', role: 'registration-authority' } as const;
+    const caller = { ...callerOf(registered), relayedBy: ra };
     const plan = decideEnrollment({ ...order(request, caller), allocation });
     assert.deepEqual(plan.endpoints, tenant.endpoints);
     assert.equal(plan.foundRegions, undefined);

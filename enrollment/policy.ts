@@ -15,17 +15,24 @@ import {
   sameName,
 } from '../ca/distinguished-name.ts';
 import { readGeneralNames } from '../ca/general-names.ts';
+import { keyEstablishmentProfile } from '../ca/key-establishment-profile.ts';
 import { Refusal } from '../ca/refusal.ts';
 import { type AllocationRules, allocate } from './allocation/allocate.ts';
 import type { Caller } from './authenticator.ts';
+import type { AuthorizedIssuance, Issuing } from './authorize.ts';
 import { namesOf, requireNames, subjectOf } from './certified-names.ts';
-import { type EnrollmentRefusalCode, identityMismatch, unauthenticated } from './refusal.ts';
+import { type EnrollmentRefusalCode, identityMismatch } from './refusal.ts';
 import { requireContent, requireParts } from './request-requirements.ts';
 
-export interface EnrollmentOrder {
+/** How possession of the key was proven: by the request's own signature, or by decryption of a challenge. */
+export type ProvenPossession = 'by-signature' | 'by-decryption';
+
+export interface EnrollmentOrder<Of extends Issuing = Issuing> {
   readonly request: CertificateRequest;
-  readonly caller: Caller;
-  readonly profile: Profile;
+  /** For whom, by which profile, by which issuer. */
+  readonly authorized: AuthorizedIssuance<Of>;
+  /** By signature, unless it is given. */
+  readonly possession?: ProvenPossession;
   /** What the request proved of the connection it came by. */
   readonly linking: LinkingProof;
   /** The request's revocationChallenge, concealed. */
@@ -38,13 +45,39 @@ export interface EnrollmentOrder {
 }
 
 /** An order whose request holds no key that counts. */
-export type KeylessOrder = Omit<EnrollmentOrder, 'request'> & { readonly request: RequestContent };
+export type KeylessOrder<Of extends Issuing = Issuing> = Omit<
+  EnrollmentOrder<Of>,
+  'request' | 'possession'
+> & { readonly request: RequestContent };
+
+/** An order with what it was authorised for at hand. */
+type Judged<Order> = Order & { readonly caller: Caller; readonly profile: Profile };
+
+function judged<Order extends KeylessOrder>(order: Order): Judged<Order> {
+  const { caller, profile } = order.authorized;
+  return { ...order, caller, profile };
+}
+
+function judgedByPossession<Of extends Issuing>(
+  order: EnrollmentOrder<Of>,
+): Judged<EnrollmentOrder<Of>> {
+  const { caller, profile } = order.authorized;
+  return {
+    ...order,
+    caller,
+    profile:
+      order.possession === 'by-decryption'
+        ? keyEstablishmentProfile(profile, order.request.publicKey)
+        : profile,
+  };
+}
 
 /**
  * A first or further certificate for a device (RFC 7030 section 4.2.1).
  * @throws Refusal unsupported-key, request-incomplete, identity-mismatch
  */
-export function decideEnrollment(order: EnrollmentOrder): CertificatePlan {
+export function decideEnrollment(given: EnrollmentOrder<'enroll'>): CertificatePlan {
+  const order = judgedByPossession(given);
   requireParts(order.request, order.caller.group, order.profile);
   return plan(order, enrolledNames(order));
 }
@@ -53,14 +86,15 @@ export function decideEnrollment(order: EnrollmentOrder): CertificatePlan {
  * The same for a key that is to be made here (RFC 7030 section 4.4.1).
  * @throws Refusal key-generation-not-allowed, request-incomplete, identity-mismatch
  */
-export function decideKeyGeneration(order: KeylessOrder): KeylessPlan {
+export function decideKeyGeneration(given: KeylessOrder<'serverkeygen'>): KeylessPlan {
+  const order = judged(given);
   requireKeyOfProfile(order);
   requireContent(order.request, order.caller.group, order.profile);
   const requestKeyDigest = order.request.publicKeyDigest;
   return { ...keylessPlan(order, enrolledNames(order)), requestKeyDigest };
 }
 
-function requireKeyOfProfile({ caller: { group }, profile }: KeylessOrder): void {
+function requireKeyOfProfile({ caller: { group }, profile }: Judged<KeylessOrder>): void {
   const { serverKeyType } = group.settings;
   if (profile.keyTypes.length > 0 && !profile.keyTypes.includes(serverKeyType))
     throw new Refusal<EnrollmentRefusalCode>(
@@ -69,7 +103,7 @@ function requireKeyOfProfile({ caller: { group }, profile }: KeylessOrder): void
     );
 }
 
-function enrolledNames(order: KeylessOrder): CertifiedNames {
+function enrolledNames(order: Judged<KeylessOrder>): CertifiedNames {
   const { request, caller, profile } = order;
   const own = subjectOf(profile, caller);
   // Where an operator gives the device its id, it cannot know it: who approved has seen what it calls itself.
@@ -82,15 +116,14 @@ function enrolledNames(order: KeylessOrder): CertifiedNames {
 
 /**
  * Renewal or rekeying of the TLS client certificate (RFC 7030 section 4.2.2): same subject, same names, same or new key.
- * @throws Refusal unauthenticated, unsupported-key, request-incomplete, identity-mismatch
+ * @throws Refusal unsupported-key, request-incomplete, identity-mismatch
  */
-export function decideReenrollment(order: EnrollmentOrder): CertificatePlan {
+export function decideReenrollment(given: EnrollmentOrder<'reenroll' | 'repeat'>): CertificatePlan {
+  const order = judgedByPossession(given);
   const { request, caller, profile } = order;
   const { certificate } = caller;
   if (!certificate)
-    throw unauthenticated(
-      'Re-enrollment needs the certificate that is to be renewed as TLS client certificate.',
-    );
+    throw new TypeError('A renewal was authorised without the certificate that is to be renewed.');
   requireParts(request, caller.group, profile);
   if (!sameName(request.subject, certificate.subject))
     throw identityMismatch(
@@ -135,7 +168,7 @@ type CertifiedNames = Pick<CertificatePlan, 'subject' | 'subjectAltNames'>;
  * certificate: a device drops a name, or takes one that the registry holds since. Which attributes the subject has is the
  * request's choice; how they are written is ours.
  */
-function changedNames(order: KeylessOrder): CertifiedNames | undefined {
+function changedNames(order: Judged<KeylessOrder>): CertifiedNames | undefined {
   const { request, caller, profile } = order;
   const { subjectChange: change } = request;
   if (!change) return undefined;
@@ -155,7 +188,7 @@ function changedNames(order: KeylessOrder): CertifiedNames | undefined {
 function named(
   subject: readonly NameAttribute[],
   subjectAltNames: readonly string[],
-  { profile, caller }: KeylessOrder,
+  { profile, caller }: Judged<KeylessOrder>,
 ): CertifiedNames {
   if (subject.length === 0 && subjectAltNames.length === 0)
     throw identityMismatch(
@@ -164,12 +197,20 @@ function named(
   return { subject: encodeName(subject), subjectAltNames };
 }
 
-function plan(order: EnrollmentOrder, names: CertifiedNames): CertificatePlan {
+function plan(order: Judged<EnrollmentOrder>, names: CertifiedNames): CertificatePlan {
   return { ...keylessPlan(order, names), publicKey: order.request.publicKey };
 }
 
 function keylessPlan(
-  { caller, profile, linking, revocationChallenge, allocation, source, requestId }: KeylessOrder,
+  {
+    caller,
+    profile,
+    linking,
+    revocationChallenge,
+    allocation,
+    source,
+    requestId,
+  }: Judged<KeylessOrder>,
   names: CertifiedNames,
 ): Omit<CertificatePlan, 'publicKey' | 'requestKeyDigest'> {
   // Who asks in a device's place does not show where the device is.

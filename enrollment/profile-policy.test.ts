@@ -16,6 +16,7 @@ import {
 } from '../ca/distinguished-name.ts';
 import { keyUsage } from '../ca/extensions/key-usage.ts';
 import { dotted } from '../ca/object-identifiers.ts';
+import { authorizedOrder } from '../test/support/authorized-order.ts';
 import {
   attribute,
   extensionRequest,
@@ -26,7 +27,7 @@ import { noRules } from './allocation/allocate.ts';
 import { asKeyless } from './generate-key.ts';
 import type { Group } from './group.ts';
 import { defaultSettings, type GroupSettings } from './group-settings.ts';
-import { decideEnrollment, decideKeyGeneration, type EnrollmentOrder } from './policy.ts';
+import { decideEnrollment, decideKeyGeneration } from './policy.ts';
 import {
   acceptedKeyTypes,
   announcementOf,
@@ -47,7 +48,7 @@ async function orderOf(
   profile: Profile,
   forged: ForgedRequest,
   settings: Partial<GroupSettings> = {},
-): Promise<EnrollmentOrder> {
+) {
   const names = ['DNS:a.example', 'URI:urn:dev:1'];
   return {
     request: await parseCertificateRequest(forgeRequest(forged)),
@@ -57,15 +58,15 @@ async function orderOf(
         tenant: 'acme',
         group: 'line-4',
         names,
-        status: 'active',
-        role: 'device',
+        status: 'active' as const,
+        role: 'device' as const,
       },
       tenant: { id: 'acme', endpoints: [], suspended: false },
       group: groupWith(settings),
-      credential: { kind: 'one-time-password', id: 'otp-1' },
+      credential: { kind: 'one-time-password' as const, id: 'otp-1' },
     },
     profile,
-    linking: 'absent',
+    linking: 'absent' as const,
     allocation: noRules,
     source: '192.0.2.1',
     requestId: 'request-1',
@@ -90,7 +91,10 @@ describe('the subject is the template’s, whatever part of it the request names
   for (const [what, named] of Object.entries(accepted))
     test(what, async () => {
       const order = await orderOf(profileOf({ subject }), { subject: encodeName(named) });
-      assert.equal(subjectIn(decideEnrollment(order).subject), describeName(own));
+      assert.equal(
+        subjectIn(decideEnrollment(authorizedOrder('enroll', order)).subject),
+        describeName(own),
+      );
     });
 
   const refused: Record<string, NameAttribute[]> = {
@@ -102,13 +106,17 @@ describe('the subject is the template’s, whatever part of it the request names
   for (const [what, named] of Object.entries(refused))
     test(`${what} is refused`, async () => {
       const order = await orderOf(profileOf({ subject }), { subject: encodeName(named) });
-      assert.throws(() => decideEnrollment(order), { code: 'identity-mismatch' });
+      assert.throws(() => decideEnrollment(authorizedOrder('enroll', order)), {
+        code: 'identity-mismatch',
+      });
     });
 
   test('nobody is refused', async () => {
     const profile = { ...profileOf({}), subject: [] };
     const order = await orderOf(profile, { subject: sequence() });
-    assert.throws(() => decideEnrollment(order), { message: /would name nobody/ });
+    assert.throws(() => decideEnrollment(authorizedOrder('enroll', order)), {
+      message: /would name nobody/,
+    });
   });
 
   test('changeSubjectName has the part of it that it names', async () => {
@@ -118,14 +126,19 @@ describe('the subject is the template’s, whatever part of it the request names
       { subject: encodeName(own), attributes: [change] },
       { subjectChange: true },
     );
-    assert.equal(subjectIn(decideEnrollment(order).subject), describeName(own.slice(2)));
+    assert.equal(
+      subjectIn(decideEnrollment(authorizedOrder('enroll', order)).subject),
+      describeName(own.slice(2)),
+    );
   });
 });
 
 test('names that are always given stand in the plan unasked', async () => {
   const profile = profileOf({ subjectAltNames: { always: ['DNS'] } });
   const order = await orderOf(profile, { subject: sequence() });
-  assert.deepEqual(decideEnrollment(order).subjectAltNames, ['DNS:a.example']);
+  assert.deepEqual(decideEnrollment(authorizedOrder('enroll', order)).subjectAltNames, [
+    'DNS:a.example',
+  ]);
 });
 
 describe('kinds of key: group and profile both have to accept one', () => {
@@ -160,9 +173,15 @@ describe('kinds of key: group and profile both have to accept one', () => {
   test('a key that is made here has to be one', async () => {
     const profile = profileOf({ keyTypes: ['P-384'] });
     const { request, ...order } = await orderOf(profile, {}, { serverKeyType: 'P-256' });
-    assert.throws(() => decideKeyGeneration({ ...order, request: asKeyless(request) }), {
-      code: 'key-generation-not-allowed',
-    });
+    assert.throws(
+      () =>
+        decideKeyGeneration(
+          authorizedOrder('serverkeygen', { ...order, request: asKeyless(request) }),
+        ),
+      {
+        code: 'key-generation-not-allowed',
+      },
+    );
   });
 });
 

@@ -1,11 +1,13 @@
 import { type Issued, requestDigestOf } from '../ca/certificate-authority.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import { admit, type EnrollmentParts } from './admit.ts';
-import type { FormerHolder } from './by-certificate.ts';
 import { decideReenrollment, type EnrollmentOrder } from './policy.ts';
 
 /** /simplereenroll (RFC 7030 section 4.2.2). @throws Refusal, SignerUnavailable */
-export async function reenroll(order: EnrollmentOrder, parts: EnrollmentParts): Promise<Issued> {
+export async function reenroll(
+  order: EnrollmentOrder<'reenroll'>,
+  parts: EnrollmentParts,
+): Promise<Issued> {
   return admit(decideReenrollment(order), order, parts);
 }
 
@@ -19,15 +21,15 @@ const repeatedForMs = 10 * 60_000;
  * @throws Refusal when the request is none that could have brought it
  */
 export async function reenrollAgain(
-  { formerly: caller }: FormerHolder,
-  order: Omit<EnrollmentOrder, 'caller'>,
+  order: EnrollmentOrder<'repeat'>,
   ledger: Pick<IssuanceLedger, 'renewalOf'>,
 ): Promise<Issued | undefined> {
+  const { caller } = order.authorized;
   if (caller.group.settings.revokeOld !== 'now') return undefined;
   const record = await ledger.renewalOf({
     serialNumber: caller.credential.id,
     subscriber: caller.device.id,
-    requestDigest: requestDigestOf(decideReenrollment({ ...order, caller })),
+    requestDigest: requestDigestOf(decideReenrollment(order)),
     issuedSince: new Date(Date.now() - repeatedForMs),
   });
   if (!record?.certificate) return undefined;

@@ -22,6 +22,8 @@ export type EnrollmentRefusalCode =
   | 'too-many-requests-pending'
   | 'unknown-certificate'
   | 'revocation-not-permitted'
+  | 'profile-not-permitted'
+  | 'issuer-not-permitted'
   | 'key-generation-not-allowed'
   | 'encryption-required'
   | 'unknown-decryption-key'

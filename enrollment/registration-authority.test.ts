@@ -9,6 +9,7 @@ import { readDer } from '../ca/der.ts';
 import { encodeSubject, readName } from '../ca/distinguished-name.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { OpenStores } from '../storage/stores.ts';
+import { authorizedOrder } from '../test/support/authorized-order.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
 import { makePlan, makeSoftwareCa, type SoftwareCa } from '../test/support/software-ca.ts';
 import type { Caller } from './authenticator.ts';
@@ -16,11 +17,8 @@ import { CertificateAuthenticator } from './by-certificate.ts';
 import type { DeviceRole } from './device.ts';
 import type { Group } from './group.ts';
 import { defaultSettings } from './group-settings.ts';
-import {
-  isRegistrationAuthority,
-  subscriberOf,
-  withCertificateToRenew,
-} from './registration-authority.ts';
+import { isRegistrationAuthority } from './is-registration-authority.ts';
+import { subscriberOf, withCertificateToRenew } from './registration-authority.ts';
 
 const config = { validity: '90d', endpoints: 'none' } as const;
 const profiles = {
@@ -176,9 +174,9 @@ describe('for whom it asks', () => {
   test('not a blocked device', async () => {
     const id = await add();
     await stores.devices.setStatus(id, 'blocked', 'test', now);
-    await assert.rejects(subscriberOf(await anRa(), named(id), undefined, stores.devices), {
-      code: 'device-blocked',
-    });
+    const caller = await subscriberOf(await anRa(), named(id), undefined, stores.devices);
+    const asked = { caller, profile: profiles.device };
+    assert.throws(() => authorizedOrder('enroll', asked), { code: 'device-blocked' });
   });
 });
 

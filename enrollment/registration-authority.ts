@@ -1,39 +1,22 @@
 /**
- * Registration authorities (RFC 7030 section 3.7): they may enroll the devices of their tenant. One is known by two things:
- * a certificate of this CA with id-kp-cmcRA, and its role in the registry.
+ * Registration authorities (RFC 7030 section 3.7): they may enroll the devices of their tenant.
  */
 
-import { type Certificate, extensionOf, readCertificate } from '../ca/certificate.ts';
+import { readCertificate } from '../ca/certificate.ts';
 import type { RequestContent } from '../ca/certificate-request.ts';
-import { readDer, sameBytes } from '../ca/der.ts';
 import { describeName, sameName } from '../ca/distinguished-name.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
-import { oid } from '../ca/object-identifiers.ts';
-import { type Caller, requireActive } from './authenticator.ts';
+import type { Caller } from './authenticator.ts';
+import { type Authorized, authorize, objectionToReach } from './authorize.ts';
 import type { DeviceRegistry } from './device-registry.ts';
 import type { Group } from './group.ts';
+import { isRegistrationAuthority } from './is-registration-authority.ts';
 import { identityMismatch } from './refusal.ts';
-
-export function isRegistrationAuthority({ device, certificate }: Caller): boolean {
-  return (
-    device.role === 'registration-authority' &&
-    certificate !== undefined &&
-    hasRaPurpose(certificate)
-  );
-}
-
-function hasRaPurpose(certificate: Certificate): boolean {
-  const purposes = extensionOf(certificate, 'extKeyUsage');
-  return (
-    purposes !== undefined &&
-    readDer(purposes.value).children.some(({ bytes }) => sameBytes(bytes, oid.cmcRA))
-  );
-}
 
 /**
  * For whom the certificate is: the caller, or the device that a registration authority names in the subject.
  * @param group that of the path, where it has a label
- * @throws Refusal identity-mismatch, device-blocked, tenant-suspended
+ * @throws Refusal identity-mismatch, and what keeps the authority from relaying anything
  */
 export async function subscriberOf(
   caller: Caller,
@@ -46,22 +29,30 @@ export async function subscriberOf(
   if (id === undefined)
     throw identityMismatch('A registration authority must name the device in the subject.');
   if (id === caller.device.id) return caller;
-  const known = await registry.find(id);
-  if (
-    !known ||
-    known.tenant.id !== caller.tenant.id ||
-    known.device.role !== 'device' ||
-    (group && known.group.label !== group.label)
-  )
+  const relay = authorize({ operation: 'relay', caller, called: group });
+  const device = await deviceFor(relay, id, registry);
+  // Here already: what else the request shows must not tell whether another tenant has such a device.
+  if (!device || objectionToReach(device, group))
     throw identityMismatch(
       `The registry holds no device (${describeName(subjectAttributes)}) that ${caller.device.id} may enroll here.`,
     );
-  requireActive(known.device, known.tenant);
-  return {
-    ...known,
-    credential: { kind: 'registration-authority', id: caller.credential.id },
-    relayedBy: caller.device,
-  };
+  return device;
+}
+
+/** The device that a registration authority vouches for; whether it may is still to be judged. */
+export async function deviceFor(
+  { caller }: Authorized<'relay'>,
+  id: string,
+  registry: Pick<DeviceRegistry, 'find'>,
+): Promise<Caller | undefined> {
+  const known = await registry.find(id);
+  const credential = { kind: 'registration-authority', id: caller.credential.id } as const;
+  return known && { ...known, credential, relayedBy: caller.device };
+}
+
+/** A device that says itself who it is, in a message that comes by a registration authority. */
+export function relayed(caller: Caller, relay: Authorized<'relay'> | undefined): Caller {
+  return relay ? { ...caller, relayedBy: relay.caller.device } : caller;
 }
 
 /**

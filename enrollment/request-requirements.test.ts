@@ -14,6 +14,7 @@ import { encodeSubject } from '../ca/distinguished-name.ts';
 import { encodeGeneralNames } from '../ca/general-names.ts';
 import { dotted } from '../ca/object-identifiers.ts';
 import { comply, type Demand, readList, readTemplate } from '../test/support/announced-request.ts';
+import { authorizedOrder } from '../test/support/authorized-order.ts';
 import {
   attribute,
   extension,
@@ -368,9 +369,10 @@ describe('every certificate is decided on by it', () => {
   test('the first, also one that a registration authority asks for', async () => {
     const authority: Device = { ...device, id: 'ra-1', role: 'registration-authority' };
     for (const by of [caller, { ...caller, relayedBy: authority }]) {
-      const order = await orderOf([], by);
-      assert.throws(() => decideEnrollment(order), incomplete);
-      assert.equal(decideEnrollment(await orderOf([challenge], by)).subscriber, 'device-1');
+      const decide = async (attributes: Uint8Array[]) =>
+        decideEnrollment(authorizedOrder('enroll', await orderOf(attributes, by)));
+      await assert.rejects(decide([]), incomplete);
+      assert.equal((await decide([challenge])).subscriber, 'device-1');
     }
   });
 
@@ -384,10 +386,9 @@ describe('every certificate is decided on by it', () => {
     });
     const { certificate: held } = await authority.issue(makePlan());
     const by = { ...caller, certificate: readCertificate(held) };
-    const order = await orderOf([], by);
-    assert.throws(() => decideReenrollment(order), incomplete);
-    assert.equal(decideReenrollment(await orderOf([challenge], by)).subscriber, 'device-1');
-    const stranger = await orderOf([], caller);
-    assert.throws(() => decideReenrollment(stranger), { code: 'unauthenticated' });
+    const decide = async (attributes: Uint8Array[]) =>
+      decideReenrollment(authorizedOrder('reenroll', await orderOf(attributes, by)));
+    await assert.rejects(decide([]), incomplete);
+    assert.equal((await decide([challenge])).subscriber, 'device-1');
   });
 });

@@ -63,6 +63,7 @@ function orderFor(serialNumber: string, changes: Partial<RevocationOrder> = {}):
   return {
     serialNumber,
     reason: 'keyCompromise',
+    called: undefined,
     source: `source-${++counter}`,
     requestId: 'request-1',
     ...changes,

@@ -6,12 +6,15 @@
 import type { IssuanceLedger, IssuanceRecord, RevocationReason } from '../ca/issuance-ledger.ts';
 import { Refusal } from '../ca/refusal.ts';
 import type { Caller } from './authenticator.ts';
+import { authorize, revocationNotPermitted } from './authorize.ts';
 import { attemptOf, type PasswordSender } from './by-one-time-password.ts';
 import type { DeviceRegistry } from './device-registry.ts';
+import type { Group } from './group.ts';
+import { isRegistrationAuthority } from './is-registration-authority.ts';
 import { findIssued, type Issuers } from './issuers.ts';
 import type { OneTimePasswordStore } from './one-time-password-store.ts';
 import { type EnrollmentRefusalCode, TooManyFailures } from './refusal.ts';
-import { isRegistrationAuthority } from './registration-authority.ts';
+import { deviceFor } from './registration-authority.ts';
 import type { RevocationChallenges } from './revocation-challenge.ts';
 
 export interface RevocationOrder {
@@ -22,6 +25,8 @@ export interface RevocationOrder {
   readonly invalidityDate?: Date;
   /** Who asks, where that is known. */
   readonly caller?: Caller;
+  /** The group whose path was called; undefined where the path has no label. */
+  readonly called: Group | undefined;
   /** The revocationChallenge of the request the certificate came from (RFC 7894 section 3.2). */
   readonly secret?: string;
   readonly source: string;
@@ -37,16 +42,29 @@ export interface RevocationParts {
   readonly revocationChallenges: RevocationChallenges;
 }
 
-/** A certificate that may be revoked, and who is to stand in the audit log for it. */
-export interface Revocable {
+let permit: (record: IssuanceRecord, by: string) => Revocable;
+
+/** A certificate that may be revoked, and who is to stand in the audit log for it. Nothing but `requireRevocable` makes one. */
+export class Revocable {
   readonly record: IssuanceRecord;
   readonly by: string;
+  /** Makes the type one of its own: nothing else is assignable to it. */
+  declare protected readonly permitted: true;
+
+  private constructor(record: IssuanceRecord, by: string) {
+    this.record = record;
+    this.by = by;
+  }
+
+  static {
+    permit = (record, by) => new Revocable(record, by);
+  }
 }
 
 /**
  * Sees whether the certificate may be revoked on this order, and changes nothing. A wrong secret counts as a failed
  * authentication.
- * @throws Refusal unknown-certificate, revocation-not-permitted, too-many-failures
+ * @throws Refusal unknown-certificate, too-many-failures, and what `authorize` throws
  */
 export async function requireRevocable(
   order: RevocationOrder,
@@ -55,15 +73,11 @@ export async function requireRevocable(
   const { serialNumber, caller, secret } = order;
   const record = await findIssued(parts.issuers, parts.ledger, serialNumber);
   if (!record?.subscriber) throw unknown(serialNumber);
-  if (caller && (await mayRevoke(caller, record.subscriber, parts.devices)))
-    return { record, by: caller.device.id };
-  if (secret === undefined)
-    throw new Refusal<EnrollmentRefusalCode>(
-      'revocation-not-permitted',
-      'A certificate is revoked by a certificate of the same device, by a registration authority of its tenant, or by its revocationChallenge.',
-    );
+  const refusal = await refusalFor(order, record.subscriber, parts.devices);
+  if (caller && !refusal) return permit(record, caller.device.id);
+  if (secret === undefined) throw refusal ?? revocationNotPermitted();
   await requireSecret(order, secret, record, parts);
-  return { record, by: `${record.subscriber} by revocationChallenge` };
+  return permit(record, `${record.subscriber} by revocationChallenge`);
 }
 
 /** @returns the record as it is now; a certificate that was revoked before stays as it was */
@@ -84,17 +98,35 @@ function unknown(serialNumber: string): Refusal<EnrollmentRefusalCode> {
   );
 }
 
-/** A password is for enrolling: it revokes nothing. */
-async function mayRevoke(
-  caller: Caller,
+/** Why the caller itself may not; a secret may help it yet. */
+async function refusalFor(
+  { caller, called }: RevocationOrder,
   subscriber: string,
   devices: DeviceRegistry,
-): Promise<boolean> {
-  if (caller.credential.kind !== 'client-certificate') return false;
-  if (caller.device.id === subscriber) return true;
-  if (!isRegistrationAuthority(caller)) return false;
-  const holder = await devices.find(subscriber);
-  return holder?.tenant.id === caller.tenant.id && holder.device.role === 'device';
+): Promise<Refusal | undefined> {
+  if (!caller) return revocationNotPermitted();
+  try {
+    const holder = await holderFor(caller, called, subscriber, devices);
+    if (!holder) return revocationNotPermitted();
+    authorize({ operation: 'revoke', caller: holder, called });
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}
+
+/** The caller itself, or the device that a registration authority asks for. */
+async function holderFor(
+  caller: Caller,
+  called: Group | undefined,
+  subscriber: string,
+  devices: DeviceRegistry,
+): Promise<Caller | undefined> {
+  if (caller.device.id === subscriber) return caller;
+  if (!isRegistrationAuthority(caller)) return undefined;
+  const relay = authorize({ operation: 'relay', caller, called });
+  return deviceFor(relay, subscriber, devices);
 }
 
 async function requireSecret(

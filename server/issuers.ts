@@ -17,6 +17,7 @@ import type { CrlRecord } from '../ca/crl-store.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import { OcspResponder } from '../ca/ocsp-responder.ts';
 import { SignerUnavailable } from '../ca/signer.ts';
+import type { AuthorizedIssuance } from '../enrollment/authorize.ts';
 import type { Group } from '../enrollment/group.ts';
 import type { Issuers } from '../enrollment/issuers.ts';
 import type { EstIssuer } from './est/exchange.ts';
@@ -49,9 +50,14 @@ export interface KeyStatus {
   readonly responder?: OcspResponder;
 }
 
+/** An issuer, which shows its certificate to all and issues for those alone who are authorised. */
+interface IssuerAtWork extends EstIssuer {
+  readonly authority: CertificateAuthority;
+}
+
 interface Generation {
   readonly ca: CertificationAuthority;
-  readonly byName: ReadonlyMap<string, EstIssuer>;
+  readonly byName: ReadonlyMap<string, IssuerAtWork>;
   readonly certificates: readonly CaCertificate[];
 }
 
@@ -87,6 +93,12 @@ export class IssuersInUse implements Issuers<EstIssuer> {
         `The issuer "${name}"${group ? ` of the group ${group.label}` : ''} issues nothing: it has no certificate yet, or there is none of that name.`,
       );
     return issuer;
+  }
+
+  authorityFor({ issuer: { name } }: AuthorizedIssuance): CertificateAuthority {
+    const issuer = this.#now.byName.get(name);
+    if (!issuer) throw new SignerUnavailable(`The issuer "${name}" issues nothing any more.`);
+    return issuer.authority;
   }
 
   /** @param id `CaCertificate.id` of any key that ever issued */
@@ -158,7 +170,7 @@ export class IssuersInUse implements Issuers<EstIssuer> {
     });
   }
 
-  #issuer({ name, active, announced }: Issuer): [string, EstIssuer][] {
+  #issuer({ name, tenant, active, announced }: Issuer): [string, IssuerAtWork][] {
     if (!active) return [];
     const { keys, ledger, serialPrefix, status, crl } = this.#parts;
     const { issuing } = active.chain;
@@ -175,6 +187,9 @@ export class IssuersInUse implements Issuers<EstIssuer> {
     });
     const { crls } = this.#status.get(issuing.id) ?? this.#statusOf(active);
     const cmcSigner = cmc && { signer: keys.signer(cmc), certificate: cmc.certificate.der };
-    return [[name, { name, authority, announced, crls, ...(cmcSigner ? { cmcSigner } : {}) }]];
+    const owned = { ...(tenant === undefined ? {} : { tenant }) };
+    return [
+      [name, { name, ...owned, authority, announced, crls, ...(cmcSigner ? { cmcSigner } : {}) }],
+    ];
   }
 }

@@ -253,14 +253,15 @@ export async function findDevice(
     .innerJoin('tenant', 'tenant.id', 'device.tenant')
     .innerJoin('device_group', 'device_group.label', 'device.device_group')
     .selectAll('device')
-    .select(['tenant.endpoints', 'tenant.suspended', 'tenant.quarantine', 'device_group.settings'])
+    .select(['tenant.endpoints', 'tenant.suspended', 'tenant.quarantine'])
+    .select(['device_group.settings', 'device_group.tenant as group_tenant'])
     .where('device.id', '=', id)
     .executeTakeFirst();
   return (
     row && {
       device: deviceOf(row),
       tenant: tenantOf({ ...row, id: row.tenant }),
-      group: groupOf({ ...row, label: row.device_group }),
+      group: groupOf({ ...row, label: row.device_group, tenant: row.group_tenant }),
     }
   );
 }

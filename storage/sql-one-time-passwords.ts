@@ -242,6 +242,7 @@ function passwordsWithDevice(db: Kysely<Database>) {
       'tenant.suspended',
       'tenant.quarantine',
       'device_group.settings',
+      'device_group.tenant as group_tenant',
     ]);
 }
 
@@ -313,7 +314,7 @@ function ownerOf(
     password: oneTimePasswordOf(row),
     device: deviceOf({ ...row, id: row.device }),
     tenant: tenantOf({ ...row, id: row.tenant }),
-    group: groupOf({ ...row, label: row.device_group }),
+    group: groupOf({ ...row, label: row.device_group, tenant: row.group_tenant }),
   };
 }
 

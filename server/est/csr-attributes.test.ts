@@ -6,7 +6,7 @@ import { deviceProfile, registrationAuthorityProfile } from '../../ca/certificat
 import { encodeCsrAttributes } from '../../ca/csr-attributes.ts';
 import { Unavailable } from '../../ca/unavailable.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
-import type { DeviceRole } from '../../enrollment/device.ts';
+import type { Device, DeviceRole } from '../../enrollment/device.ts';
 import type { Group } from '../../enrollment/group.ts';
 import { defaultSettings, type GroupSettings } from '../../enrollment/group-settings.ts';
 import { unauthenticated } from '../../enrollment/refusal.ts';
@@ -27,7 +27,7 @@ const own = groupWith('own', { requestParts: ['commonName', 'extKeyUsage'] });
 const other = groupWith('other', { requestParts: ['commonName'] });
 
 /** @param identify what becomes of the client certificate */
-function exchangeOf(identify: () => Promise<Partial<Caller>>, group?: Group): EstExchange {
+function exchangeOf(identify: () => Promise<Caller>, group?: Group): EstExchange {
   return {
     request: { socket: { getPeerX509Certificate: () => ({ raw: Buffer.alloc(1) }) } },
     parts: {
@@ -40,10 +40,14 @@ function exchangeOf(identify: () => Promise<Partial<Caller>>, group?: Group): Es
   } as unknown as EstExchange;
 }
 
-const known = (role: DeviceRole) => async () => ({
-  device: { id: 'x', tenant: 'acme', group: 'own', names: [], status: 'active', role } as const,
-  group: own,
-});
+const known =
+  (role: DeviceRole, status: Device['status'] = 'active') =>
+  async (): Promise<Caller> => ({
+    device: { id: 'x', tenant: 'acme', group: 'own', names: [], status, role },
+    tenant: { id: 'acme', endpoints: [], suspended: false },
+    group: own,
+    credential: { kind: 'client-certificate', id: '01' },
+  });
 
 function announcing({ settings }: Group, role: DeviceRole = 'device'): Uint8Array {
   const announcement = announcementOf(settings, profiles[role]);
@@ -61,9 +65,10 @@ describe('without a label', () => {
     assert.notDeepEqual(answer, announcing(own));
   });
 
-  test('a stranger gets what all groups have in common', async () => {
+  test('a stranger gets what all groups have in common, and so does who is blocked', async () => {
     const stranger = async () => Promise.reject(unauthenticated('It is not on record.'));
-    assert.deepEqual(await attributesAt(exchangeOf(stranger)), announcing(other));
+    for (const identify of [stranger, known('device', 'blocked')])
+      assert.deepEqual(await attributesAt(exchangeOf(identify)), announcing(other));
   });
 
   test('while the registry is out of reach nobody is taken for a stranger', async () => {

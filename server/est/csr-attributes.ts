@@ -1,6 +1,7 @@
 import { encodeCsrAttributes } from '../../ca/csr-attributes.ts';
 import { Refusal } from '../../ca/refusal.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
+import { authorize } from '../../enrollment/authorize.ts';
 import type { Group } from '../../enrollment/group.ts';
 import { announcementOf, sharedAnnouncement } from '../../enrollment/request-requirements.ts';
 import { authenticateByCertificate } from './authenticate.ts';
@@ -44,7 +45,7 @@ async function knownCaller({ request, parts, note }: EstExchange): Promise<Calle
   try {
     const caller = await authenticateByCertificate(request, parts.authenticators, undefined);
     note({ device: caller.device.id });
-    return caller;
+    return authorize({ operation: 'consult', caller, called: undefined }).caller;
   } catch (error) {
     if (error instanceof Refusal) return undefined;
     throw error;

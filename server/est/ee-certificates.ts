@@ -1,5 +1,5 @@
 import type { IssuanceLedger } from '../../ca/issuance-ledger.ts';
-import type { Caller } from '../../enrollment/authenticator.ts';
+import { type Authorized, authorize } from '../../enrollment/authorize.ts';
 import { authenticateByCertificate } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
 import { certsOnly } from './messages.ts';
@@ -20,7 +20,8 @@ export async function distributeEeCertificates({
   note,
 }: EstExchange): Promise<void> {
   const caller = await authenticateByCertificate(request, parts.authenticators, group);
-  const certificates = await goodCertificatesOf(caller, parts.ledger);
+  const authorized = authorize({ operation: 'consult', caller, called: group });
+  const certificates = await goodCertificatesOf(authorized, parts.ledger);
   note({ device: caller.device.id, tenant: caller.tenant.id, certificates: certificates.length });
   response.setHeader('Cache-Control', 'no-store');
   const contentType = 'application/pkcs7-mime; smime-type=certs-only';
@@ -29,7 +30,7 @@ export async function distributeEeCertificates({
 
 /** Valid and not revoked, DER. */
 export async function goodCertificatesOf(
-  { device }: Caller,
+  { caller: { device } }: Authorized<'consult'>,
   ledger: IssuanceLedger,
 ): Promise<Uint8Array[]> {
   const now = new Date();

@@ -1,5 +1,5 @@
 /**
- * /simpleenroll and /simplereenroll: who asks, what for, by which connection, the decision, the answer.
+ * /simpleenroll and /simplereenroll: who asks, whether it may, what for, by which connection, the decision, the answer.
  */
 
 import type { Issued } from '../../ca/certificate-authority.ts';
@@ -9,10 +9,12 @@ import {
   type RequestContent,
 } from '../../ca/certificate-request.ts';
 import { Refusal } from '../../ca/refusal.ts';
+import type { Issuing } from '../../enrollment/authorize.ts';
 import { enroll } from '../../enrollment/enroll.ts';
 import type { KeylessOrder } from '../../enrollment/policy.ts';
 import { reenroll, reenrollAgain } from '../../enrollment/reenroll.ts';
 import { certificateOf, sourceOf } from './authenticate.ts';
+import { authorizeIssuance } from './authorize-issuance.ts';
 import type { EstExchange } from './exchange.ts';
 import type { Identified } from './identified.ts';
 import { identify, identifyRenewal } from './identify.ts';
@@ -23,7 +25,7 @@ import { verifyLinking } from './session-binding.ts';
 /** RFC 7030 section 4.2.1. */
 export async function simpleEnroll(exchange: EstExchange): Promise<void> {
   const identified = await identify(exchange, () => readCertificateRequest(exchange));
-  const order = orderOf(exchange, identified);
+  const order = orderOf(exchange, 'enroll', identified);
   sendCertificate(exchange, await enroll(order, exchange.parts));
 }
 
@@ -35,7 +37,7 @@ export async function simpleReenroll(exchange: EstExchange): Promise<void> {
 async function renewed(exchange: EstExchange): Promise<Issued> {
   try {
     const identified = await identifyRenewal(exchange, () => readCertificateRequest(exchange));
-    return await reenroll(orderOf(exchange, identified), exchange.parts);
+    return await reenroll(orderOf(exchange, 'reenroll', identified), exchange.parts);
   } catch (error) {
     if (!(error instanceof Refusal && error.code === 'certificate-revoked')) throw error;
     const again = await renewedBefore(exchange);
@@ -54,11 +56,12 @@ async function renewedBefore(exchange: EstExchange): Promise<Issued | undefined>
   if (!certificate) return undefined;
   try {
     const credentials = { certificate, ...(group ? { group } : {}) };
-    const holder = await parts.authenticators.certificate.holderOfSuperseded(credentials);
-    const { formerly: caller } = holder;
-    const order = orderOf(exchange, { caller, request: await readCertificateRequest(exchange) });
+    const { formerly: caller } =
+      await parts.authenticators.certificate.holderOfSuperseded(credentials);
+    const identified = { caller, request: await readCertificateRequest(exchange) };
+    const order = orderOf(exchange, 'repeat', identified);
     note({ device: caller.device.id, tenant: caller.tenant.id });
-    return await reenrollAgain(holder, order, parts.ledger);
+    return await reenrollAgain(order, parts.ledger);
   } catch (error) {
     if (error instanceof Refusal) return undefined;
     throw error;
@@ -71,18 +74,23 @@ async function readCertificateRequest({ request }: EstExchange): Promise<Certifi
   return parseCertificateRequest(decodeBody(request.body ?? Buffer.alloc(0)));
 }
 
-/** Verifies what the request says of its connection, before anything is decided or spent. @throws Refusal */
-export function orderOf<Content extends RequestContent>(
-  { request, response, parts, requestId, note }: EstExchange,
+/**
+ * Authorises it, and verifies what the request says of its connection, before anything is decided or spent.
+ * @throws Refusal
+ */
+export function orderOf<Of extends Issuing, Content extends RequestContent>(
+  exchange: EstExchange,
+  operation: Of,
   { caller, request: certificateRequest }: Identified<Content>,
-): KeylessOrder & { readonly request: Content } {
+): KeylessOrder<Of> & { readonly request: Content } {
+  const { request, response, parts, requestId, note } = exchange;
+  const authorized = authorizeIssuance(exchange, operation, caller);
   const linking = verifyLinking({ request, response }, certificateRequest, caller);
   note({ linking });
   const { revocationChallenge } = certificateRequest.challenges;
   return {
     request: certificateRequest,
-    caller,
-    profile: parts.profiles.of(caller),
+    authorized,
     linking,
     ...(revocationChallenge === undefined
       ? {}

@@ -7,7 +7,7 @@ import type { Certificate } from '../../ca/certificate.ts';
 import { largeCrl } from '../../ca/crl-publisher.ts';
 import { Unavailable } from '../../ca/unavailable.ts';
 import { requireCredentials } from '../../enrollment/authentication-policy.ts';
-import type { Caller } from '../../enrollment/authenticator.ts';
+import { type Authorized, authorize } from '../../enrollment/authorize.ts';
 import { unauthenticated } from '../../enrollment/refusal.ts';
 import { authenticate } from './authenticate.ts';
 import { caMessageOf } from './ca-certificates.ts';
@@ -20,11 +20,10 @@ import { type PackageType, type PalEntry, type PalFormat, palFormats } from './p
 import { refuse } from './refusals.ts';
 
 export async function locatePackages(exchange: EstExchange): Promise<void> {
-  const { request, response, note } = exchange;
+  const { request, response } = exchange;
   const format = negotiate(request);
-  const caller = await identify(exchange);
-  note({ device: caller.device.id, tenant: caller.tenant.id });
-  const body = Buffer.from(format.write(await entriesFor(caller, exchange)), 'utf8');
+  const authorized = await identify(exchange);
+  const body = Buffer.from(format.write(await entriesFor(authorized, exchange)), 'utf8');
   response.setHeader('Cache-Control', 'no-store');
   response.setHeader('Vary', 'Accept');
   response.setHeader('Content-Type', format.mediaType);
@@ -44,16 +43,23 @@ function negotiate(request: Request): PalFormat {
 }
 
 /** By certificate, or by a one-time password that still can enroll: looking does not spend it. @throws Refusal */
-async function identify({ request, parts, group, requestId }: EstExchange): Promise<Caller> {
+async function identify({
+  request,
+  parts,
+  group,
+  requestId,
+  note,
+}: EstExchange): Promise<Authorized<'consult'>> {
   const context = { requestId, ...(group ? { group } : {}) };
   const known = await authenticate(request, parts.authenticators, context);
   if (!known) throw unauthenticated('The request has neither a client certificate nor a password.');
   const { caller, shown } = known;
+  note({ device: caller.device.id, tenant: caller.tenant.id });
   // A certificate is enough to be told: what else the group asks for is asked for when something is issued.
   if (!shown.certificate) requireCredentials(caller.group, shown, 'enrollment');
   if (caller.spentOn !== undefined)
     throw unauthenticated('A spent one-time password can only repeat the request it was spent on.');
-  return caller;
+  return authorize({ operation: 'consult', caller, called: group });
 }
 
 const authority = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]{1,253})(:\d{1,5})?$/;
@@ -70,7 +76,10 @@ function baseOf({ request, group }: EstExchange): string {
 }
 
 /** In the order of precedence of RFC 8295 section 2.3. */
-async function entriesFor(caller: Caller, exchange: EstExchange): Promise<PalEntry[]> {
+async function entriesFor(
+  authorized: Authorized<'consult'>,
+  exchange: EstExchange,
+): Promise<PalEntry[]> {
   const base = baseOf(exchange);
   const entry = (type: PackageType, operation: string, size: number) => ({
     type,
@@ -82,7 +91,7 @@ async function entriesFor(caller: Caller, exchange: EstExchange): Promise<PalEnt
   const entries = [entry('caCertificates', 'cacerts', caMessageOf(issuer.announced).der.length)];
   const crl = await crlSize(issuer);
   if (crl !== undefined) entries.push(entry('crls', 'crls', crl));
-  const { certificate } = caller;
+  const { certificate } = authorized.caller;
   if (!certificate || isInLastThird(certificate, new Date())) {
     // Listed only now: the entry asks the client to begin an enrollment.
     const attributes = await attributesAt(exchange);
@@ -94,7 +103,7 @@ async function entriesFor(caller: Caller, exchange: EstExchange): Promise<PalEnt
     );
   }
   if (certificate) {
-    const message = certsOnly(await goodCertificatesOf(caller, parts.ledger));
+    const message = certsOnly(await goodCertificatesOf(authorized, parts.ledger));
     entries.push(entry('eeCertificates', 'eecerts', message.length));
   }
   return entries;

@@ -67,6 +67,8 @@ const statusOf: Record<RefusalCode, number> = {
   // Not 404, which would mean that /fullcmc is not there (RFC 7030 section 4.3.2).
   'unknown-certificate': 400,
   'revocation-not-permitted': 403,
+  'profile-not-permitted': 403,
+  'issuer-not-permitted': 403,
   'key-generation-not-allowed': 403,
   'encryption-required': 400,
   'unknown-decryption-key': 400,

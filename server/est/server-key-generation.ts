@@ -23,7 +23,7 @@ export async function offersKeyGeneration(
 
 export async function generateKeyOnServer(exchange: EstExchange): Promise<void> {
   const identified = await identify(exchange, () => readKeylessRequest(exchange));
-  const order = orderOf(exchange, identified);
+  const order = orderOf(exchange, 'serverkeygen', identified);
   sendKeyAndCertificate(exchange, await generateKey(order, exchange.parts));
 }
 

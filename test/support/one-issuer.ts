@@ -1,3 +1,4 @@
+import { defaultIssuer } from '../../ca/ca-state.ts';
 import type { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import type { Issuers, IssuingAuthority } from '../../enrollment/issuers.ts';
 
@@ -6,6 +7,10 @@ export function oneIssuer<More extends object>(
   authority: CertificateAuthority,
   more: More,
 ): Issuers<IssuingAuthority & More> {
-  const issuer = { name: 'main', authority, ...more };
-  return { of: () => issuer, certificates: [authority.issuer] };
+  const issuer = { name: defaultIssuer, authority, ...more };
+  return {
+    of: () => issuer,
+    authorityFor: () => authority,
+    certificates: [authority.issuer],
+  };
 }

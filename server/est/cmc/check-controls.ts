@@ -3,9 +3,9 @@
  */
 
 import { sameName } from '../../../ca/distinguished-name.ts';
-import type { Caller } from '../../../enrollment/authenticator.ts';
+import { type Authorized, authorize } from '../../../enrollment/authorize.ts';
+import { isRegistrationAuthority } from '../../../enrollment/is-registration-authority.ts';
 import { findIssued } from '../../../enrollment/issuers.ts';
-import { isRegistrationAuthority } from '../../../enrollment/registration-authority.ts';
 import {
   type Revocable,
   type RevocationOrder,
@@ -28,7 +28,7 @@ export interface CheckedRevocation {
 
 export interface CheckedBatch {
   readonly bodyPartId: BodyPartId;
-  readonly registrationAuthority: Caller;
+  readonly registrationAuthority: Authorized<'relay'>;
   /** ContentInfo, DER or BER, by its bodyPartID. */
   readonly messages: ReadonlyMap<BodyPartId, Uint8Array>;
 }
@@ -71,6 +71,7 @@ export async function checkRevocation(
     reason,
     ...(invalidityDate ? { invalidityDate } : {}),
     ...(known ? { caller: known.caller } : {}),
+    called: exchange.group,
     ...(sharedSecret ? { secret: Buffer.from(sharedSecret).toString('utf8') } : {}),
     source: sourceOf(exchange.request),
     requestId: exchange.requestId,
@@ -87,7 +88,10 @@ export async function requireOwnCertificate(
   const { issuers, ledger } = exchange.parts;
   requireOwnIssuer(exchange, issuer);
   const record = await findIssued(issuers, ledger, serialNumber);
-  if (!known || record?.subscriber !== known.caller.device.id)
+  const asker =
+    known &&
+    authorize({ operation: 'consult', caller: known.caller, called: exchange.group }).caller;
+  if (!asker || record?.subscriber !== asker.device.id)
     throw failed(
       'unknown-certificate',
       'The certificate that is confirmed is none of the device that sends the message.',
@@ -105,18 +109,20 @@ function requireOwnIssuer({ parts }: EstExchange, issuer: Uint8Array): void {
 }
 
 export function checkBatch(
+  { group: called }: EstExchange,
   { data, wrapper }: CmcMessage,
   { known }: Requester,
   { bodyPartId, messages }: NonNullable<RequestControls['batch']>,
 ): CheckedBatch {
-  const registrationAuthority = known?.caller;
-  if (wrapper || !registrationAuthority || !isRegistrationAuthority(registrationAuthority))
+  const caller = known?.caller;
+  if (wrapper || !caller || !isRegistrationAuthority(caller))
     throw failed(
       'malformed-request',
       'A batch comes from a registration authority, and holds no other batch.',
       'noSupport',
       [bodyPartId],
     );
+  const registrationAuthority = authorize({ operation: 'relay', caller, called });
   const found = new Map<BodyPartId, Uint8Array>();
   for (const id of messages) {
     const content = data.contents.get(id);

@@ -3,7 +3,7 @@
  */
 
 import { Refusal } from '../../../ca/refusal.ts';
-import { isRegistrationAuthority } from '../../../enrollment/registration-authority.ts';
+import { isRegistrationAuthority } from '../../../enrollment/is-registration-authority.ts';
 import type { EstExchange } from '../exchange.ts';
 import type { BodyPartId } from './body-part.ts';
 import {
@@ -140,7 +140,7 @@ export async function checkMessage(
     return confirmation.bodyPartId;
   });
   const asBatch = controls.batch ? [controls.batch] : [];
-  const [batch] = await each(asBatch, (asked) => checkBatch(message, requester, asked));
+  const [batch] = await each(asBatch, (asked) => checkBatch(exchange, message, requester, asked));
   return {
     orders: [...orders, ...again],
     revocations,

@@ -6,24 +6,26 @@
 import type { Issued } from '../../../ca/certificate-authority.ts';
 import type { LinkingProof } from '../../../ca/certificate-plan.ts';
 import type { CertificateRequest } from '../../../ca/certificate-request.ts';
-import { keyEstablishmentProfile } from '../../../ca/key-establishment-profile.ts';
 import { Refusal } from '../../../ca/refusal.ts';
 import type { Caller } from '../../../enrollment/authenticator.ts';
+import type { Issuing } from '../../../enrollment/authorize.ts';
 import { enroll } from '../../../enrollment/enroll.ts';
 import {
   decideEnrollment,
   decideReenrollment,
   type EnrollmentOrder,
+  type ProvenPossession,
 } from '../../../enrollment/policy.ts';
 import { reenroll } from '../../../enrollment/reenroll.ts';
 import { sourceOf } from '../authenticate.ts';
+import { authorizeIssuance } from '../authorize-issuance.ts';
 import type { EstExchange } from '../exchange.ts';
 import { identifyFor } from '../identify.ts';
 import { verifyLinking } from '../session-binding.ts';
 import type { BodyPartId } from './body-part.ts';
 import { CmcFailure, failed } from './cmc-failure.ts';
 import type { RequestControls } from './controls.ts';
-import type { PendingRequest, ProvenPossession } from './pend-token.ts';
+import type { PendingRequest } from './pend-token.ts';
 import type { CmcRequest } from './read-requests.ts';
 import type { Requester } from './requester.ts';
 import { isAcceptedWitness, isWitnessOf, readWitness } from './shared-secret.ts';
@@ -37,11 +39,15 @@ export interface IdentifiedRequest {
 }
 
 /** An order that was checked and has not been carried out. */
-export interface CmcOrder {
+export type CmcOrder = AskedOrder &
+  (
+    | { readonly renews: true; readonly order: EnrollmentOrder<'reenroll'> }
+    | { readonly renews: false; readonly order: EnrollmentOrder<'enroll'> }
+  );
+
+interface AskedOrder {
   /** The part that its status is about. */
   readonly bodyPartId: BodyPartId;
-  readonly order: EnrollmentOrder;
-  readonly renews: boolean;
   /** What a pendToken would hold. */
   readonly pending: PendingRequest;
   /** As it was given out, where the order is asked for again. */
@@ -114,24 +120,41 @@ function linkingOf(
 }
 
 /**
- * Decides about the order, so that what the policy refuses is known before anything is issued.
+ * Authorises the order and decides about it, so that what is refused is known before anything is issued.
  * @throws Refusal
  */
 export function decide(
-  { request, parts, requestId }: EstExchange,
+  exchange: EstExchange,
   { purpose }: Requester,
-  { request: cmcRequest, caller, linking }: IdentifiedRequest,
+  identified: IdentifiedRequest,
   possession: ProvenPossession,
-  asked: Pick<CmcOrder, 'bodyPartId' | 'pendInfo'>,
+  given: Pick<CmcOrder, 'bodyPartId' | 'pendInfo'>,
 ): CmcOrder {
-  const content = cmcRequest.request;
-  const profile = parts.profiles.of(caller);
+  const { caller, linking, request } = identified;
+  const pending = { tagged: request.tagged, possession, linking, credential: caller.credential };
+  const asked = { ...given, pending };
+  if (purpose === 're-enrollment') {
+    const order = orderOf(exchange, 'reenroll', identified, possession);
+    decideReenrollment(order);
+    return { ...asked, renews: true, order };
+  }
+  const order = orderOf(exchange, 'enroll', identified, possession);
+  decideEnrollment(order);
+  return { ...asked, renews: false, order };
+}
+
+function orderOf<Of extends Issuing>(
+  exchange: EstExchange,
+  operation: Of,
+  { request: { request: content }, caller, linking }: IdentifiedRequest,
+  possession: ProvenPossession,
+): EnrollmentOrder<Of> {
+  const { request, parts, requestId } = exchange;
   const { revocationChallenge } = content.challenges;
-  const order: EnrollmentOrder = {
+  return {
     request: content,
-    caller,
-    profile:
-      possession === 'by-signature' ? profile : keyEstablishmentProfile(profile, content.publicKey),
+    authorized: authorizeIssuance(exchange, operation, caller),
+    possession,
     linking,
     ...(revocationChallenge === undefined
       ? {}
@@ -140,16 +163,11 @@ export function decide(
     source: sourceOf(request),
     requestId,
   };
-  const renews = purpose === 're-enrollment';
-  (renews ? decideReenrollment : decideEnrollment)(order);
-  const { tagged } = cmcRequest;
-  const pending = { tagged, possession, linking, credential: caller.credential };
-  return { ...asked, order, renews, pending };
 }
 
 /** @throws ApprovalPending, Refusal, SignerUnavailable */
-export function carryOut({ order, renews }: CmcOrder, { parts }: EstExchange): Promise<Issued> {
-  return (renews ? reenroll : enroll)(order, parts);
+export function carryOut(asked: CmcOrder, { parts }: EstExchange): Promise<Issued> {
+  return asked.renews ? reenroll(asked.order, parts) : enroll(asked.order, parts);
 }
 
 /**

@@ -6,12 +6,10 @@
 import type { Credential, LinkingProof } from '../../../ca/certificate-plan.ts';
 import { readDer } from '../../../ca/der.ts';
 import { malformed } from '../../../ca/refusal.ts';
+import type { ProvenPossession } from '../../../enrollment/policy.ts';
 import { SecretSeal } from '../../../enrollment/sealed-secret.ts';
 import { readTaggedRequest, type TaggedRequest } from './pki-data.ts';
 import type { PendInfo } from './status-info.ts';
-
-/** How possession of the key was proven, which decides what the key is certified for. */
-export type ProvenPossession = 'by-signature' | 'by-decryption';
 
 export interface PendingRequest {
   readonly tagged: TaggedRequest;

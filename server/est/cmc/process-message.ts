@@ -7,7 +7,7 @@ import { readSignedData } from '../../../ca/cms/read-signed-data.ts';
 import { sameBytes } from '../../../ca/der.ts';
 import { malformed, Refusal } from '../../../ca/refusal.ts';
 import { ApprovalPending } from '../../../enrollment/approvals.ts';
-import type { Caller } from '../../../enrollment/authenticator.ts';
+import type { Authorized } from '../../../enrollment/authorize.ts';
 import { revoke } from '../../../enrollment/revoke.ts';
 import { type CmcSigner, type EstExchange, issuerOf } from '../exchange.ts';
 import type { BodyPartId } from './body-part.ts';
@@ -26,7 +26,7 @@ import type { StatusInfo } from './status-info.ts';
 
 /** A message inside the message of a registration authority. */
 interface Wrapping {
-  readonly registrationAuthority: Caller;
+  readonly registrationAuthority: Authorized<'relay'>;
   /** Controls of the message that the authority has dealt with. */
   readonly processed: ReadonlySet<BodyPartId>;
   /** How many requests the whole batch may still have. */

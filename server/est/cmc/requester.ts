@@ -17,10 +17,12 @@ import { DerError, readDer, sameBytes } from '../../../ca/der.ts';
 import { type PublicKey, readPublicKey } from '../../../ca/key-rules.ts';
 import { Refusal } from '../../../ca/refusal.ts';
 import type { Purpose } from '../../../enrollment/authentication-policy.ts';
-import type { Caller } from '../../../enrollment/authenticator.ts';
+import { type Authorized, authorize } from '../../../enrollment/authorize.ts';
+import type { Group } from '../../../enrollment/group.ts';
+import { isRegistrationAuthority } from '../../../enrollment/is-registration-authority.ts';
 import { findIssued } from '../../../enrollment/issuers.ts';
 import { unauthenticated } from '../../../enrollment/refusal.ts';
-import { isRegistrationAuthority } from '../../../enrollment/registration-authority.ts';
+import { relayed } from '../../../enrollment/registration-authority.ts';
 import { type Authenticated, authenticate, sourceOf } from '../authenticate.ts';
 import type { EstExchange } from '../exchange.ts';
 import { failed } from './cmc-failure.ts';
@@ -33,7 +35,7 @@ export interface CmcMessage {
   readonly data: PkiData;
   readonly controls: RequestControls;
   /** The registration authority whose message this one came in. */
-  readonly wrapper?: Caller;
+  readonly wrapper?: Authorized<'relay'>;
 }
 
 /** A key that a request names by a subjectKeyIdentifier of its own choice, and that may sign the message. */
@@ -70,7 +72,7 @@ export async function identifyRequester(
   const bySecret = await identifyBySecret(exchange, message);
   const own = [byCertificate, bySecret?.known].filter((each) => each !== undefined);
   const connection = await identifyByConnection(exchange, message, own.length > 0);
-  const known = join(own, connection);
+  const known = join(own, connection, exchange.group);
   const renews = byCertificate !== undefined && !isRegistrationAuthority(byCertificate.caller);
   return {
     ...(known ? { known } : {}),
@@ -216,15 +218,6 @@ async function identifyBySecret(
   return { known: { caller: relayed(caller, wrapper), shown, sender }, secret };
 }
 
-function relayed(caller: Caller, wrapper: Caller | undefined): Caller {
-  if (!wrapper) return caller;
-  if (caller.tenant.id !== wrapper.tenant.id)
-    throw unauthenticated(
-      `The registration authority ${wrapper.device.id} relays a message of ${caller.device.id}, which is another tenant's.`,
-    );
-  return { ...caller, relayedBy: wrapper.device };
-}
-
 /**
  * The connection is that of the registration authority for what it wraps. A message that says itself who sends it may come
  * with a client certificate that has run out.
@@ -249,12 +242,14 @@ async function identifyByConnection(
 function join(
   own: readonly Authenticated[],
   connection: Authenticated | undefined,
+  called: Group | undefined,
 ): Authenticated | undefined {
   const [first] = own;
   if (!first) return connection;
   if (connection && isOther(connection, first) && isRegistrationAuthority(connection.caller)) {
     const { caller, ...rest } = joinOne(own);
-    return { ...rest, caller: relayed(caller, connection.caller) };
+    const relay = authorize({ operation: 'relay', caller: connection.caller, called });
+    return { ...rest, caller: relayed(caller, relay) };
   }
   return joinOne(connection ? [...own, connection] : own);
 }

@@ -1,0 +1,299 @@
+/**
+ * The one decision point: whether who is known by its credentials may have what it asks for. Caller, label, group, profile,
+ * issuer and tenant are judged together, from values alone, and everything that is given to a caller takes what this gives.
+ * Names, keys and the form of a request are for the policy, which comes after.
+ */
+
+import { profileUse } from '../ca/built-in-profiles.ts';
+import type { Credential } from '../ca/certificate-plan.ts';
+import type { Profile } from '../ca/certificate-profile.ts';
+import { Refusal } from '../ca/refusal.ts';
+import type { Caller } from './authenticator.ts';
+import type { Device } from './device.ts';
+import { type Group, roleContradiction } from './group.ts';
+import { isRegistrationAuthority } from './is-registration-authority.ts';
+import {
+  DeviceRefused,
+  type EnrollmentRefusalCode,
+  identityMismatch,
+  unauthenticated,
+} from './refusal.ts';
+
+/** What ends in a certificate; `repeat` gives the answer to a renewal again, to who has but the old certificate. */
+export type Issuing = 'enroll' | 'reenroll' | 'serverkeygen' | 'repeat';
+/**
+ * `relay` is to ask in the place of a device, whatever for; `consult` to be told what there is for the caller itself;
+ * `adopt` to put a certificate on record that was issued before.
+ */
+export type Operation = Issuing | 'revoke' | 'relay' | 'consult' | 'adopt';
+
+/** An issuing CA, and the only tenant that may use it where there is one. */
+export interface IssuerOfTenant {
+  readonly name: string;
+  readonly tenant?: string;
+}
+
+export interface Demand<Of extends Operation = Operation> {
+  readonly operation: Of;
+  /** For whom it is; a registration authority that asks in its place is in it. */
+  readonly caller: Caller;
+  /** The group whose path was called; undefined where the path has no label. */
+  readonly called: Group | undefined;
+}
+
+/** What the certificate is made by, and by whom. */
+export interface IssuanceDemand<Of extends Issuing = Issuing> extends Demand<Of> {
+  readonly profile: Profile;
+  readonly issuer: IssuerOfTenant;
+}
+
+/** What it was made by, as far as it tells. */
+export interface AdoptionDemand extends Demand<'adopt'> {
+  readonly profile: Pick<Profile, 'name'>;
+  readonly issuer: IssuerOfTenant;
+}
+
+let grant: <Of extends Operation>(demand: Demand<Of>) => Authorized<Of>;
+let grantIssuance: <Of extends Issuing>(demand: IssuanceDemand<Of>) => AuthorizedIssuance<Of>;
+
+/** A demand that was granted. Nothing but `authorize` makes one, and a copy of its fields is none. */
+export class Authorized<Of extends Operation = Operation> {
+  readonly operation: Of;
+  readonly caller: Caller;
+  /** Makes the type one of its own: nothing else is assignable to it. */
+  declare protected readonly granted: true;
+
+  protected constructor({ operation, caller }: Demand<Of>) {
+    this.operation = operation;
+    this.caller = caller;
+  }
+
+  static {
+    grant = (demand) => new Authorized(demand);
+  }
+}
+
+/** A certificate that was granted: for whom, by which profile, by which issuer. */
+export class AuthorizedIssuance<Of extends Issuing = Issuing> extends Authorized<Of> {
+  readonly profile: Profile;
+  readonly issuer: IssuerOfTenant;
+
+  private constructor(demand: IssuanceDemand<Of>) {
+    super(demand);
+    this.profile = demand.profile;
+    this.issuer = demand.issuer;
+  }
+
+  static {
+    grantIssuance = (demand) => new AuthorizedIssuance(demand);
+  }
+}
+
+/** @throws Refusal unauthenticated, identity-mismatch, device-blocked, tenant-suspended, revocation-not-permitted, profile-not-permitted, issuer-not-permitted */
+export function authorize<Of extends Issuing>(demand: IssuanceDemand<Of>): AuthorizedIssuance<Of>;
+export function authorize(demand: AdoptionDemand): Authorized<'adopt'>;
+export function authorize<Of extends Exclude<Operation, Issuing | 'adopt'>>(
+  demand: Demand<Of>,
+): Authorized<Of>;
+export function authorize(demand: Demand | IssuanceDemand | AdoptionDemand): Authorized {
+  const refusal = refusalOf(demand);
+  if (refusal) throw refusal;
+  return isIssuance(demand) ? grantIssuance(demand) : grant(demand);
+}
+
+function refusalOf(
+  demand: Demand | IssuanceDemand | AdoptionDemand,
+): Refusal<EnrollmentRefusalCode> | undefined {
+  const refusal = refusalOfReach(demand) ?? refusalOfCredential(demand);
+  // What was issued is put on record also of who is blocked by now, so that it can be revoked.
+  if (isAdoption(demand)) return refusal ?? refusalOfAdoption(demand);
+  return (
+    refusal ??
+    refusalOfStanding(demand.caller) ??
+    (isIssuance(demand) ? refusalOfIssuance(demand) : undefined)
+  );
+}
+
+function isIssuance(demand: Demand): demand is IssuanceDemand {
+  const others: readonly Operation[] = ['revoke', 'relay', 'consult', 'adopt'];
+  return !others.includes(demand.operation);
+}
+
+function isAdoption(demand: Demand): demand is AdoptionDemand {
+  return demand.operation === 'adopt';
+}
+
+/** What is on record of who asks, and in whose place. */
+type Subject = Pick<Caller, 'device' | 'tenant' | 'group' | 'relayedBy'>;
+
+/**
+ * Why a device is out of reach: of the label that was called, or of the registration authority that asks; or its records do
+ * not belong together. An authenticator asks this too, where an answer would tell whose else a device is: who is out of
+ * reach must look as who does not exist.
+ * @returns a sentence for the log alone, or undefined
+ */
+export function objectionToReach(
+  { device, tenant, group, relayedBy }: Subject,
+  called: Group | undefined,
+): string | undefined {
+  const { id } = device;
+  if (device.tenant !== tenant.id)
+    return `Device ${id} is of tenant ${device.tenant}, and not of ${tenant.id}.`;
+  if (group.tenant !== tenant.id)
+    return `The group ${group.label} of device ${id} is tenant ${group.tenant}'s, and not ${tenant.id}'s.`;
+  if (device.group !== group.label)
+    return `Device ${id} is in the group ${device.group}, and not in ${group.label}.`;
+  if (called && called.tenant !== tenant.id)
+    return `Device ${id} does not belong to the group ${called.label}, which is another tenant's.`;
+  if (called && called.label !== group.label && !servesAllGroups(device))
+    return `Device ${id} does not belong to the group ${called.label}.`;
+  if (!relayedBy) return undefined;
+  if (relayedBy.tenant !== tenant.id)
+    return `The registration authority ${relayedBy.id} asks for ${id}, which is another tenant's.`;
+  if (relayedBy.role !== 'registration-authority')
+    return `${relayedBy.id} asks for ${id}, and is no registration authority.`;
+  if (device.role !== 'device')
+    return `${relayedBy.id} asks for ${id}, which is no device but a registration authority itself.`;
+  return undefined;
+}
+
+/** A registration authority serves all groups of its tenant, and so may call the label of each. */
+function servesAllGroups({ role }: Device): boolean {
+  return role === 'registration-authority';
+}
+
+function refusalOfReach(demand: Demand): Refusal<EnrollmentRefusalCode> | undefined {
+  const objection = objectionToReach(demand.caller, demand.called);
+  return objection === undefined ? undefined : unknownHere(demand, objection);
+}
+
+/** Says outside nothing of who else there is. */
+function unknownHere(
+  { operation, caller: { device, relayedBy } }: Demand,
+  objection: string,
+): Refusal<EnrollmentRefusalCode> {
+  if (operation === 'revoke') return revocationNotPermitted();
+  return relayedBy
+    ? identityMismatch(
+        `The registry holds no device ${device.id} that ${relayedBy.id} may ask for here.`,
+      )
+    : unauthenticated(objection);
+}
+
+/** The same whoever asks, and whoever holds the certificate. */
+export function revocationNotPermitted(): Refusal<EnrollmentRefusalCode> {
+  return new Refusal(
+    'revocation-not-permitted',
+    'A certificate is revoked by a certificate of the same device, by a registration authority of its tenant, or by its revocationChallenge.',
+  );
+}
+
+const toEnroll: readonly Credential['kind'][] = [
+  'one-time-password',
+  'client-certificate',
+  'factory-certificate',
+  'bootstrap-credential',
+  'request-key',
+  'registration-authority',
+];
+
+/** By what each can be asked for. Whether a group accepts a credential at all is the authentication policy. */
+const credentials: Record<Operation, readonly Credential['kind'][]> = {
+  enroll: toEnroll,
+  serverkeygen: toEnroll,
+  // A password stands beside the certificate where the group asks for both.
+  reenroll: ['client-certificate', 'one-time-password', 'registration-authority'],
+  repeat: ['client-certificate'],
+  // A password is for enrolling: it revokes nothing.
+  revoke: ['client-certificate', 'registration-authority'],
+  relay: ['client-certificate'],
+  consult: ['client-certificate', 'one-time-password'],
+  adopt: ['operator'],
+};
+
+function refusalOfCredential(demand: Demand): Refusal<EnrollmentRefusalCode> | undefined {
+  const objection = objectionToCredential(demand);
+  return objection === undefined ? undefined : unknownHere(demand, objection);
+}
+
+function objectionToCredential({ operation, caller }: Demand): string | undefined {
+  const { device, credential, certificate, relayedBy } = caller;
+  if (!credentials[operation].includes(credential.kind))
+    return `Device ${device.id} cannot ${operation} by a credential of the kind ${credential.kind}.`;
+  if (credential.kind === 'registration-authority' && !relayedBy)
+    return `A registration authority is said to ask for ${device.id}, and there is none.`;
+  if ((operation === 'reenroll' || operation === 'repeat') && !certificate)
+    return 'Re-enrollment needs the certificate that is to be renewed as TLS client certificate.';
+  if (operation === 'relay' && !isRegistrationAuthority(caller))
+    return `${device.id} is no registration authority, and asks for itself alone.`;
+  return undefined;
+}
+
+/** A known device may be barred. @returns device-blocked, tenant-suspended, unauthenticated */
+export function refusalOfStanding({
+  device,
+  tenant,
+  group,
+  relayedBy,
+}: Subject): Refusal<EnrollmentRefusalCode> | undefined {
+  const blocked = [device, relayedBy].find((each) => each?.status === 'blocked');
+  if (blocked)
+    return new DeviceRefused('device-blocked', blocked.id, `Device ${blocked.id} is blocked.`);
+  if (tenant.suspended)
+    return new DeviceRefused('tenant-suspended', device.id, `Tenant ${tenant.id} is suspended.`);
+  const contradiction = roleContradiction(device.role, group);
+  return contradiction === undefined
+    ? undefined
+    : unauthenticated(`${device.id} is refused: ${contradiction}`);
+}
+
+/** The profile of a device: that of registration authorities, or the one that its group names. */
+export function profileNameOf({ role }: Pick<Device, 'role'>, { settings }: Group): string {
+  return role === 'device' ? settings.profile : role;
+}
+
+/** An issuer of a tenant's own issues for nobody else: its relying parties would take them for that tenant's. */
+export function mayIssueFor({ tenant: owner }: IssuerOfTenant, tenant: string): boolean {
+  return owner === undefined || owner === tenant;
+}
+
+function refusalOfIssuance(demand: IssuanceDemand): Refusal<EnrollmentRefusalCode> | undefined {
+  const { caller, profile, issuer } = demand;
+  const { device, group } = caller;
+  if (profile.name !== profileNameOf(device, group))
+    return profileNotPermitted(
+      `The profile ${profile.name} is not the one of ${device.role === 'device' ? `the group ${group.label}` : 'registration authorities'}.`,
+    );
+  if (issuer.name !== group.settings.issuer)
+    return issuerNotPermitted(
+      `The issuer ${issuer.name} is not the one of the group ${group.label}.`,
+    );
+  return refusalOfAdoption(demand);
+}
+
+/** What holds whatever the group's settings were when the certificate was issued. */
+function refusalOfAdoption({
+  caller: { device, tenant, group },
+  profile,
+  issuer,
+}: Pick<AdoptionDemand, 'caller' | 'profile' | 'issuer'>):
+  | Refusal<EnrollmentRefusalCode>
+  | undefined {
+  if (profileUse(profile.name) !== device.role)
+    return profileNotPermitted(
+      `The profile ${profile.name} is not for a ${device.role.replace('-', ' ')} such as ${device.id}.`,
+    );
+  if (!mayIssueFor(issuer, tenant.id))
+    return issuerNotPermitted(
+      `The issuer ${issuer.name} issues nothing for devices of the group ${group.label}.`,
+    );
+  return undefined;
+}
+
+function profileNotPermitted(reason: string): Refusal<EnrollmentRefusalCode> {
+  return new Refusal('profile-not-permitted', reason);
+}
+
+function issuerNotPermitted(reason: string): Refusal<EnrollmentRefusalCode> {
+  return new Refusal('issuer-not-permitted', reason);
+}
