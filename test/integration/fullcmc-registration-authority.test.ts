@@ -182,7 +182,7 @@ describe('a batch of messages of devices', () => {
     const reply = await session.ask(byRa, 'batch=5', foreign);
     const der = Buffer.from(reply.answer?.contents[5] ?? '', 'base64');
     assert.deepEqual(statusesOf({ ...reply, answer: await cmc.answer(der) }), [
-      'failed badIdentity 0',
+      'failed badIdentity 1',
     ]);
     const own = await content(5, 'signer=signing,signing', 'pkcs10=1,new,CN=signing');
     const byDevice = await session.ask('signer=signing,signing', 'batch=5', own);
