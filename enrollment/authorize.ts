@@ -188,19 +188,20 @@ export function revocationNotPermitted(): Refusal<EnrollmentRefusalCode> {
   );
 }
 
-const toEnroll: readonly Credential['kind'][] = [
+/** The ones of a device whose key makes it known, also where nobody has heard of it yet. */
+const byKey: readonly Credential['kind'][] = ['bootstrap-credential', 'request-key'];
+const ofKnownDevice: readonly Credential['kind'][] = [
   'one-time-password',
   'client-certificate',
   'factory-certificate',
-  'bootstrap-credential',
-  'request-key',
   'registration-authority',
 ];
 
 /** By what each can be asked for. Whether a group accepts a credential at all is the authentication policy. */
 const credentials: Record<Operation, readonly Credential['kind'][]> = {
-  enroll: toEnroll,
-  serverkeygen: toEnroll,
+  enroll: [...ofKnownDevice, ...byKey],
+  // Who is known by a key of its own has no use for one of ours.
+  serverkeygen: ofKnownDevice,
   // A password stands beside the certificate where the group asks for both.
   reenroll: ['client-certificate', 'one-time-password', 'registration-authority'],
   repeat: ['client-certificate'],
@@ -217,11 +218,13 @@ function refusalOfCredential(demand: Demand): Refusal<EnrollmentRefusalCode> | u
 }
 
 function objectionToCredential({ operation, caller }: Demand): string | undefined {
-  const { device, credential, certificate, relayedBy } = caller;
+  const { device, credential, certificate, relayedBy, newcomer } = caller;
   if (!credentials[operation].includes(credential.kind))
     return `Device ${device.id} cannot ${operation} by a credential of the kind ${credential.kind}.`;
   if (credential.kind === 'registration-authority' && !relayedBy)
     return `A registration authority is said to ask for ${device.id}, and there is none.`;
+  if (newcomer && !byKey.includes(credential.kind))
+    return `Nobody knows ${device.id} yet, and it shows a credential that only a known device has.`;
   if ((operation === 'reenroll' || operation === 'repeat') && !certificate)
     return 'Re-enrollment needs the certificate that is to be renewed as TLS client certificate.';
   if (operation === 'relay' && !isRegistrationAuthority(caller))
