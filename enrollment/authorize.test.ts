@@ -38,6 +38,7 @@ const asks = [
   'a device for a device',
   'nobody in the place of a device',
   'an operator',
+  'an operator, about a registration authority',
 ] as const;
 type Asks = (typeof asks)[number];
 
@@ -110,7 +111,7 @@ const entitled: Record<Operation, readonly Asks[]> = {
     'a registration authority with a certificate of a device',
     'a registration authority for a device with its password',
   ],
-  adopt: ['an operator'],
+  adopt: ['an operator', 'an operator, about a registration authority'],
 };
 
 const selves: readonly Asks[] = [
@@ -160,8 +161,7 @@ const rule: readonly Condition[] = [
     holds: ({ called, asks }) =>
       called === 'no label' ||
       called === "the group's" ||
-      (called === 'another of the tenant' &&
-        (selves.includes(asks) || asks === 'a registration authority for another one')),
+      (called === 'another of the tenant' && isAuthority(asks)),
     codes: outside,
   },
   {
@@ -181,7 +181,8 @@ const rule: readonly Condition[] = [
   },
   {
     says: 'no registration authority is in a group that asks for a password with each request',
-    holds: ({ credentials, asks }) => !selves.includes(asks) || credentials === 'either',
+    holds: ({ credentials, asks, operation }) =>
+      !isAuthority(asks) || operation === 'adopt' || credentials === 'either',
     codes: ['unauthenticated'],
   },
   {
@@ -194,9 +195,10 @@ const rule: readonly Condition[] = [
     codes: ['profile-not-permitted'],
   },
   {
-    says: 'the profile is one for devices, or for registration authorities',
+    says: 'the profile is one for devices, or for registration authorities; of old ones not of more than they are',
     holds: ({ profile, asks, operation }) =>
       !certifying.includes(operation) ||
+      (operation === 'adopt' && isAuthority(asks) && !profile.endsWith(', tls-server')) ||
       (isAuthority(asks)
         ? profile.endsWith(', registration-authority')
         : profile === 'meter, meter' || profile === 'meter, pump'),
@@ -216,7 +218,11 @@ const rule: readonly Condition[] = [
 ];
 
 function isAuthority(who: Asks): boolean {
-  return selves.includes(who) || who === 'a registration authority for another one';
+  return (
+    selves.includes(who) ||
+    who === 'a registration authority for another one' ||
+    who === 'an operator, about a registration authority'
+  );
 }
 
 let ofDevice: Certificate;
@@ -257,6 +263,7 @@ function evidenceOf(who: Asks): Evidence {
     case 'a registration authority for itself':
       return { credential: { kind: 'client-certificate', id: '01' }, certificate: ofAuthority };
     case 'an operator':
+    case 'an operator, about a registration authority':
       return { credential: { kind: 'operator', id: 'root' } };
     default:
       // The certificate is the device's that is to be renewed.

@@ -12,6 +12,7 @@ import type { Caller } from './authenticator.ts';
 import type { Device } from './device.ts';
 import { type Group, roleContradiction } from './group.ts';
 import { isRegistrationAuthority } from './is-registration-authority.ts';
+import { objectionToReach, type Subject } from './objection-to-reach.ts';
 import {
   DeviceRefused,
   type EnrollmentRefusalCode,
@@ -123,45 +124,6 @@ function isAdoption(demand: Demand): demand is AdoptionDemand {
   return demand.operation === 'adopt';
 }
 
-/** What is on record of who asks, and in whose place. */
-type Subject = Pick<Caller, 'device' | 'tenant' | 'group' | 'relayedBy'>;
-
-/**
- * Why a device is out of reach: of the label that was called, or of the registration authority that asks; or its records do
- * not belong together. An authenticator asks this too, where an answer would tell whose else a device is: who is out of
- * reach must look as who does not exist.
- * @returns a sentence for the log alone, or undefined
- */
-export function objectionToReach(
-  { device, tenant, group, relayedBy }: Subject,
-  called: Group | undefined,
-): string | undefined {
-  const { id } = device;
-  if (device.tenant !== tenant.id)
-    return `Device ${id} is of tenant ${device.tenant}, and not of ${tenant.id}.`;
-  if (group.tenant !== tenant.id)
-    return `The group ${group.label} of device ${id} is tenant ${group.tenant}'s, and not ${tenant.id}'s.`;
-  if (device.group !== group.label)
-    return `Device ${id} is in the group ${device.group}, and not in ${group.label}.`;
-  if (called && called.tenant !== tenant.id)
-    return `Device ${id} does not belong to the group ${called.label}, which is another tenant's.`;
-  if (called && called.label !== group.label && !servesAllGroups(device))
-    return `Device ${id} does not belong to the group ${called.label}.`;
-  if (!relayedBy) return undefined;
-  if (relayedBy.tenant !== tenant.id)
-    return `The registration authority ${relayedBy.id} asks for ${id}, which is another tenant's.`;
-  if (relayedBy.role !== 'registration-authority')
-    return `${relayedBy.id} asks for ${id}, and is no registration authority.`;
-  if (device.role !== 'device')
-    return `${relayedBy.id} asks for ${id}, which is no device but a registration authority itself.`;
-  return undefined;
-}
-
-/** A registration authority serves all groups of its tenant, and so may call the label of each. */
-function servesAllGroups({ role }: Device): boolean {
-  return role === 'registration-authority';
-}
-
 function refusalOfReach(demand: Demand): Refusal<EnrollmentRefusalCode> | undefined {
   const objection = objectionToReach(demand.caller, demand.called);
   return objection === undefined ? undefined : unknownHere(demand, objection);
@@ -260,37 +222,54 @@ export function mayIssueFor({ tenant: owner }: IssuerOfTenant, tenant: string): 
   return owner === undefined || owner === tenant;
 }
 
-function refusalOfIssuance(demand: IssuanceDemand): Refusal<EnrollmentRefusalCode> | undefined {
-  const { caller, profile, issuer } = demand;
+function refusalOfIssuance({
+  caller,
+  profile,
+  issuer,
+}: IssuanceDemand): Refusal<EnrollmentRefusalCode> | undefined {
   const { device, group } = caller;
   if (profile.name !== profileNameOf(device, group))
     return profileNotPermitted(
       `The profile ${profile.name} is not the one of ${device.role === 'device' ? `the group ${group.label}` : 'registration authorities'}.`,
     );
+  if (profileUse(profile.name) !== device.role) return notFor(device, profile);
   if (issuer.name !== group.settings.issuer)
     return issuerNotPermitted(
       `The issuer ${issuer.name} is not the one of the group ${group.label}.`,
     );
-  return refusalOfAdoption(demand);
+  return refusalOfIssuer(caller, issuer);
 }
 
-/** What holds whatever the group's settings were when the certificate was issued. */
+/**
+ * The settings of the group and the role of the device may have been others when it was issued. A certificate may be of less
+ * than the device is now, and not of more.
+ */
 function refusalOfAdoption({
-  caller: { device, tenant, group },
+  caller,
   profile,
   issuer,
-}: Pick<AdoptionDemand, 'caller' | 'profile' | 'issuer'>):
-  | Refusal<EnrollmentRefusalCode>
-  | undefined {
-  if (profileUse(profile.name) !== device.role)
-    return profileNotPermitted(
-      `The profile ${profile.name} is not for a ${device.role.replace('-', ' ')} such as ${device.id}.`,
-    );
-  if (!mayIssueFor(issuer, tenant.id))
-    return issuerNotPermitted(
-      `The issuer ${issuer.name} issues nothing for devices of the group ${group.label}.`,
-    );
-  return undefined;
+}: AdoptionDemand): Refusal<EnrollmentRefusalCode> | undefined {
+  const { device } = caller;
+  const use = profileUse(profile.name);
+  if (use !== 'device' && use !== device.role) return notFor(device, profile);
+  return refusalOfIssuer(caller, issuer);
+}
+
+function refusalOfIssuer(
+  { tenant, group }: Caller,
+  issuer: IssuerOfTenant,
+): Refusal<EnrollmentRefusalCode> | undefined {
+  return mayIssueFor(issuer, tenant.id)
+    ? undefined
+    : issuerNotPermitted(
+        `The issuer ${issuer.name} issues nothing for devices of the group ${group.label}.`,
+      );
+}
+
+function notFor({ id, role }: Device, { name }: Pick<Profile, 'name'>) {
+  return profileNotPermitted(
+    `The profile ${name} is not for a ${role.replace('-', ' ')} such as ${id}.`,
+  );
 }
 
 function profileNotPermitted(reason: string): Refusal<EnrollmentRefusalCode> {

@@ -3,9 +3,10 @@ import type { ClientCertificateValidator } from '../ca/client-certificate.ts';
 import { sameBytes } from '../ca/der.ts';
 import type { IssuanceLedger, IssuanceRecord } from '../ca/issuance-ledger.ts';
 import type { Caller } from './authenticator.ts';
-import { objectionToReach, refusalOfStanding } from './authorize.ts';
+import { refusalOfStanding } from './authorize.ts';
 import type { DeviceRegistry } from './device-registry.ts';
 import type { Group } from './group.ts';
+import { objectionToReach } from './objection-to-reach.ts';
 import { DeviceRefused, unauthenticated } from './refusal.ts';
 
 export interface CertificateCredentials {

@@ -7,13 +7,13 @@ import { CertificateError } from '../ca/certificate.ts';
 import { type FactoryCertificate, validateFactoryCertificate } from '../ca/factory-certificate.ts';
 import { Refusal } from '../ca/refusal.ts';
 import type { Caller } from './authenticator.ts';
-import { objectionToReach } from './authorize.ts';
 import { checkSerialNumber, type Device } from './device.ts';
 import { FactoryTrustStore, type ManufacturerAnchor } from './factory-trust.ts';
 import { readFieldSource } from './field-source.ts';
 import type { Group } from './group.ts';
 import type { Manufacturer } from './manufacturer.ts';
 import type { ManufacturerDirectory } from './manufacturer-directory.ts';
+import { objectionToReach } from './objection-to-reach.ts';
 import { type EnrollmentRefusalCode, unauthenticated } from './refusal.ts';
 
 export interface FactoryCredentials {

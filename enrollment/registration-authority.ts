@@ -7,10 +7,11 @@ import type { RequestContent } from '../ca/certificate-request.ts';
 import { describeName, sameName } from '../ca/distinguished-name.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { Caller } from './authenticator.ts';
-import { type Authorized, authorize, objectionToReach } from './authorize.ts';
+import { type Authorized, authorize } from './authorize.ts';
 import type { DeviceRegistry } from './device-registry.ts';
 import type { Group } from './group.ts';
 import { isRegistrationAuthority } from './is-registration-authority.ts';
+import { objectionToReach } from './objection-to-reach.ts';
 import { identityMismatch } from './refusal.ts';
 
 /**

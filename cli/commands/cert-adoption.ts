@@ -15,11 +15,13 @@ import { DerError, readDer, sameBytes } from '../../ca/der.ts';
 import { readName } from '../../ca/distinguished-name.ts';
 import { oid } from '../../ca/object-identifiers.ts';
 import { readCrls } from '../../ca/read-crl.ts';
+import { Refusal } from '../../ca/refusal.ts';
+import { authorize, type IssuerOfTenant } from '../../enrollment/authorize.ts';
 import { adopt, standingOf, takeOverRevocations } from '../../storage/adoption.ts';
 import { openRestoration } from '../../storage/restoration.ts';
 import type { OpenStores } from '../../storage/stores.ts';
 import type { Transactions } from '../../storage/transactions.ts';
-import { readCaOnRecord } from '../backup/ca-on-record.ts';
+import { loadCa } from '../certification-authority.ts';
 import { collect, type DataOption, operator, withJson, withStores } from '../data.ts';
 import { CommandError, exitCodes, usage } from '../exit.ts';
 import { print, printJson, printTable } from '../print.ts';
@@ -110,37 +112,70 @@ async function adoptFiles(files: readonly string[], options: AdoptOptions): Prom
 type Adopting = Ledger & { readonly at: Date; readonly by: string; readonly device?: string };
 
 async function adoptOne(file: string, der: Buffer, work: Adopting): Promise<Row> {
-  const { stores, transactions, issuers, at, by } = work;
+  const { transactions, issuers, at, by } = work;
   const ours = identify(der, issuers);
   if (!ours.certificate) return { file, standing: 'refused', note: ours.reason };
   const { certificate, issuer } = ours;
   const about = aboutOf(file, certificate);
   const subscriber = work.device ?? about.device ?? '';
-  if (!(await stores.devices.find(subscriber)))
-    return {
-      ...about,
-      standing: 'refused',
-      note: `There is no device "${subscriber}": add it, or name another with --device.`,
-    };
   const profile = profileOf(certificate);
+  const objection = await objectionTo(subscriber, { ...work, profile, issuer });
+  if (objection) return { ...about, standing: 'refused', note: objection };
   const order = { issuer, certificate, subscriber, profile, at, by };
   const outcome = await adopt(transactions, order);
   if ('refused' in outcome) return { ...about, standing: 'refused', note: outcome.refused };
   return { ...about, device: subscriber, standing: outcome.adopted ? 'adopted' : outcome.standing };
 }
 
+/** Why a certificate of that profile and that issuer cannot be the device's. */
+async function objectionTo(
+  subscriber: string,
+  {
+    stores,
+    owners,
+    by,
+    profile,
+    issuer,
+  }: Adopting & { readonly profile: string; readonly issuer: CaCertificate },
+): Promise<string | undefined> {
+  const known = await stores.devices.find(subscriber);
+  if (!known) return `There is no device "${subscriber}": add it, or name another with --device.`;
+  const owner = owners.get(issuer.id);
+  if (!owner) return 'Its issuer is none of this CA.';
+  try {
+    authorize({
+      operation: 'adopt',
+      caller: { ...known, credential: { kind: 'operator', id: by } },
+      called: undefined,
+      profile: { name: profile },
+      issuer: owner,
+    });
+    return undefined;
+  } catch (error) {
+    if (error instanceof Refusal) return error.message;
+    throw error;
+  }
+}
+
 interface Ledger {
   readonly stores: OpenStores;
   readonly transactions: Transactions;
   readonly issuers: readonly CaCertificate[];
+  /** Whose each of them is, by its id. */
+  readonly owners: ReadonlyMap<string, IssuerOfTenant>;
 }
 
 function withLedger<T>(options: DataOption, work: (ledger: Ledger) => Promise<T>): Promise<T> {
   return withStores(options, async (stores, config) => {
-    const { issuers } = await readCaOnRecord(stores);
+    const ca = await loadCa(stores);
+    const owned = ca.issuers.flatMap((issuer) =>
+      issuer.keys.map(({ chain: { issuing } }) => [issuing, issuer] as const),
+    );
+    const issuers = owned.map(([issuing]) => issuing);
+    const owners = new Map(owned.map(([{ id }, issuer]) => [id, issuer]));
     const { transactions, close } = await openRestoration(config.storage);
     try {
-      return await work({ stores, transactions, issuers });
+      return await work({ stores, transactions, issuers, owners });
     } finally {
       await close();
     }
