@@ -28,9 +28,11 @@ const asks = [
   'a device by factory certificate',
   'a device by the key of its request',
   'a newcomer by the key of its request',
+  'a newcomer by bootstrap credential',
   'a newcomer by one-time password',
   'a registration authority for itself',
   'a registration authority with a certificate of a device',
+  'a registration authority by password, beside its certificate',
   'a registration authority for a device',
   'a registration authority for a device with its password',
   'a registration authority for another one',
@@ -72,8 +74,10 @@ const entitled: Record<Operation, readonly Asks[]> = {
     'a device by factory certificate',
     'a device by the key of its request',
     'a newcomer by the key of its request',
+    'a newcomer by bootstrap credential',
     'a registration authority for itself',
     'a registration authority with a certificate of a device',
+    'a registration authority by password, beside its certificate',
     'a registration authority for a device',
     'a registration authority for a device with its password',
   ],
@@ -83,6 +87,7 @@ const entitled: Record<Operation, readonly Asks[]> = {
     'a device by factory certificate',
     'a registration authority for itself',
     'a registration authority with a certificate of a device',
+    'a registration authority by password, beside its certificate',
     'a registration authority for a device',
     'a registration authority for a device with its password',
   ],
@@ -90,6 +95,7 @@ const entitled: Record<Operation, readonly Asks[]> = {
     'a device by its certificate',
     'a registration authority for itself',
     'a registration authority with a certificate of a device',
+    'a registration authority by password, beside its certificate',
     'a registration authority for a device',
   ],
   repeat: [
@@ -109,12 +115,14 @@ const entitled: Record<Operation, readonly Asks[]> = {
     'a device by its certificate',
     'a registration authority for itself',
     'a registration authority with a certificate of a device',
+    'a registration authority by password, beside its certificate',
     'a registration authority for a device with its password',
   ],
   adopt: ['an operator', 'an operator, about a registration authority'],
 };
 
 const selves: readonly Asks[] = [
+  'a registration authority by password, beside its certificate',
   'a registration authority for itself',
   'a registration authority with a certificate of a device',
 ];
@@ -262,6 +270,10 @@ function evidenceOf(who: Asks): Evidence {
       return { credential: { kind: 'client-certificate', id: '01' }, certificate: ofDevice };
     case 'a registration authority for itself':
       return { credential: { kind: 'client-certificate', id: '01' }, certificate: ofAuthority };
+    case 'a newcomer by bootstrap credential':
+      return { credential: { kind: 'bootstrap-credential', id: 'batch' }, newcomer: true };
+    case 'a registration authority by password, beside its certificate':
+      return { credential: { kind: 'one-time-password', id: 'otp-1' }, certificate: ofAuthority };
     case 'an operator':
     case 'an operator, about a registration authority':
       return { credential: { kind: 'operator', id: 'root' } };
