@@ -55,6 +55,7 @@ function bound(it: IssuanceLedger): IssuanceLedger {
   return {
     recordIntent: (intent) => it.recordIntent(intent),
     objectionTo: (foreseen) => it.objectionTo(foreseen),
+    repetitionOf: (foreseen) => it.repetitionOf(foreseen),
     recordCertificate: (...args) => it.recordCertificate(...args),
     renewalOf: (...args) => it.renewalOf(...args),
     find: (...args) => it.find(...args),

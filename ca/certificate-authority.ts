@@ -12,7 +12,12 @@ import { ClockGuard } from './clock-guard.ts';
 import { CertificateComposer, type StatusUrls } from './compose-certificate.ts';
 import { encode, readDer, sameBytes, tags } from './der.ts';
 import { failpoint } from './failpoint.ts';
-import type { IssuanceLedger, IssuanceRecord, RevocationOrder } from './issuance-ledger.ts';
+import type {
+  ForeseenIntent,
+  IssuanceLedger,
+  IssuanceRecord,
+  RevocationOrder,
+} from './issuance-ledger.ts';
 import { readPublicKey } from './key-rules.ts';
 import { requireWellFormedCertificate } from './lint/lint-certificate.ts';
 import { Refusal } from './refusal.ts';
@@ -127,16 +132,25 @@ export class CertificateAuthority {
    * @throws Refusal credential-spent, key-in-use, key-compromised, subscriber-inactive
    */
   async requireIssuable(plan: CertificatePlan | KeylessPlan): Promise<void> {
+    const objection = await this.#ledger.objectionTo(this.#foreseen(plan));
+    if (objection) throw new Refusal(objection.code, objection.reason);
+  }
+
+  /** What the same request brought before, if it would be answered with that. */
+  repetitionOf(plan: CertificatePlan | KeylessPlan): Promise<IssuanceRecord | undefined> {
+    return this.#ledger.repetitionOf(this.#foreseen(plan));
+  }
+
+  #foreseen(plan: CertificatePlan | KeylessPlan): ForeseenIntent {
     const key = 'publicKey' in plan ? plan.publicKey.subjectPublicKeyInfo : undefined;
-    const objection = await this.#ledger.objectionTo({
+    return {
       issuer: this.issuer.id,
       ...(key ? { publicKeyDigest: digestOf(key) } : {}),
       requestDigest: requestDigestOf(plan),
       credential: plan.credential,
       ...optionalParts(plan),
       recordedAt: this.#clock(),
-    });
-    if (objection) throw new Refusal(objection.code, objection.reason);
+    };
   }
 
   /** @returns the record as it is now, or undefined if this CA knows no such serial number */

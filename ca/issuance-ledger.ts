@@ -92,6 +92,8 @@ export interface IssuanceRecord {
   /** Concealed; see CertificatePlan. */
   readonly revocationChallenge?: string;
   readonly foundRegions?: Readonly<Record<string, string>>;
+  /** As in the intent; absent where that was not recorded. */
+  readonly endpoints?: readonly string[];
 }
 
 /** An intent that becomes a certificate. */
@@ -154,6 +156,8 @@ export interface IssuanceLedger {
    * record now. @returns undefined where it would not refuse
    */
   objectionTo(foreseen: ForeseenIntent): Promise<IntentRefused | undefined>;
+  /** What `recordIntent` would find repeated, if it would; writes nothing. */
+  repetitionOf(foreseen: ForeseenIntent): Promise<IssuanceRecord | undefined>;
   /**
    * Stores the certificate of an intent, with its audit entry, unless one is there already.
    * @returns the certificate on record, DER: the first one stored is the only one ever released

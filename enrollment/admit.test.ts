@@ -11,6 +11,7 @@ import { authorizedOrder } from '../test/support/authorized-order.ts';
 import { forgeRequest } from '../test/support/forged-request.ts';
 import { openFreshStores } from '../test/support/fresh-stores.ts';
 import { noAuthorization } from '../test/support/no-authorization.ts';
+import { noEndpointWebhooks } from '../test/support/no-endpoint-webhooks.ts';
 import { oneIssuer } from '../test/support/one-issuer.ts';
 import { makePlan, makePublicKey, makeSoftwareCa } from '../test/support/software-ca.ts';
 import { admit, type EnrollmentParts } from './admit.ts';
@@ -34,6 +35,7 @@ before(async () => {
     issuers: oneIssuer(authority, {}),
     approvals,
     authorization: noAuthorization,
+    endpointWebhooks: noEndpointWebhooks,
     waiting: { retryAfter: 7, validity: 3600 },
   };
 });

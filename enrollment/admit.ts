@@ -7,6 +7,8 @@ import type { CertificatePlan, KeylessPlan } from '../ca/certificate-plan.ts';
 import { readDer } from '../ca/der.ts';
 import { describeName, readName } from '../ca/distinguished-name.ts';
 import { Refusal } from '../ca/refusal.ts';
+import { askEndpoints } from './allocation/ask-endpoints.ts';
+import type { EndpointWebhooks } from './allocation/webhook.ts';
 import {
   type Approval,
   ApprovalPending,
@@ -26,6 +28,8 @@ export interface EnrollmentParts {
   readonly approvals: Approvals;
   /** Asked where the group names a webhook for it. */
   readonly authorization: Authorization;
+  /** Asked where a policy of allocation names a webhook. */
+  readonly endpointWebhooks: EndpointWebhooks;
   /** Seconds: when a device that waits for a person may ask again, and how long its request is remembered. */
   readonly waiting: { readonly retryAfter: number; readonly validity: number };
 }
@@ -33,8 +37,8 @@ export interface EnrollmentParts {
 /**
  * Issues what was decided, once it is authorised and approved where that is needed. Nothing is spent before, and nobody is
  * asked about what could not be issued.
- * @throws ApprovalPending, TooManyRequestsPending, Refusal authorization-denied, approval-rejected, Unavailable where nobody
- * can be asked, and what CertificateAuthority.issue throws
+ * @throws ApprovalPending, TooManyRequestsPending, Refusal allocation-denied, authorization-denied, approval-rejected,
+ * Unavailable where nobody can be asked, and what CertificateAuthority.issue throws
  */
 export function admit(
   plan: CertificatePlan,
@@ -46,18 +50,22 @@ export function admit(
 
 /**
  * The same where the key is still to be made: which is no sooner than a person has approved.
- * @param withKey completes the plan
- * @throws besides, what `withKey` throws
+ * @param makeKey completes the plan
+ * @throws besides, what `makeKey` throws
  */
 export async function admitKeyless(
-  plan: CertificatePlan | KeylessPlan,
+  decided: CertificatePlan | KeylessPlan,
   order: KeylessOrder<Exclude<Issuing, 'repeat'>>,
   parts: EnrollmentParts,
-  withKey: () => Promise<CertificatePlan>,
+  makeKey: () => Promise<CertificatePlan>,
 ): Promise<Issued> {
-  const { approvals } = parts;
+  const { approvals, endpointWebhooks: webhooks } = parts;
   const authority = parts.issuers.authorityFor(order.authorized);
   const { approval, authorizationWebhook } = order.authorized.caller.group.settings;
+  const endpoints = await askEndpoints(decided, order, { authority, webhooks });
+  const named = endpoints ? { endpoints } : {};
+  const plan = { ...decided, ...named };
+  const withKey = async () => ({ ...(await makeKey()), ...named });
   if (approval || authorizationWebhook !== '') await authority.requireIssuable(plan);
   if (authorizationWebhook !== '') await requireAuthorization(plan, order, parts);
   if (!approval) return authority.issue(await withKey());

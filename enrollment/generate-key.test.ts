@@ -24,6 +24,7 @@ import {
 } from '../test/support/forged-request.ts';
 import { memoryLedger } from '../test/support/memory-ledger.ts';
 import { noAuthorization } from '../test/support/no-authorization.ts';
+import { noEndpointWebhooks } from '../test/support/no-endpoint-webhooks.ts';
 import { oneIssuer } from '../test/support/one-issuer.ts';
 import { devicesFor90Days, makeSoftwareCa, type SoftwareCa } from '../test/support/software-ca.ts';
 import { noRules } from './allocation/allocate.ts';
@@ -107,6 +108,7 @@ const partsWith = ({
   ),
   approvals: {} as Approvals,
   authorization: noAuthorization,
+  endpointWebhooks: noEndpointWebhooks,
   waiting: { retryAfter: 1, validity: 1 },
   keyGenerators: { platform },
   deviceKeys,

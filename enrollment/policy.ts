@@ -17,7 +17,7 @@ import {
 import { readGeneralNames } from '../ca/general-names.ts';
 import { keyEstablishmentProfile } from '../ca/key-establishment-profile.ts';
 import { Refusal } from '../ca/refusal.ts';
-import { type AllocationRules, allocate } from './allocation/allocate.ts';
+import { type AllocationRules, allocate, allocationCase } from './allocation/allocate.ts';
 import type { Caller } from './authenticator.ts';
 import type { AuthorizedIssuance, Issuing } from './authorize.ts';
 import { namesOf, requireNames, subjectOf } from './certified-names.ts';
@@ -213,9 +213,8 @@ function keylessPlan(
   }: Judged<KeylessOrder>,
   names: CertifiedNames,
 ): Omit<CertificatePlan, 'publicKey' | 'requestKeyDigest'> {
-  // Who asks in a device's place does not show where the device is.
-  const from = caller.relayedBy ? {} : { source };
-  const { endpoints, foundRegions } = allocate({ ...caller, ...from }, allocation);
+  // None yet where a webhook names them: it is asked when all else is decided (admit.ts).
+  const { endpoints, foundRegions } = allocate(allocationCase(caller, source), allocation);
   return {
     profile,
     ...names,

@@ -13,6 +13,7 @@ export type EnrollmentRefusalCode =
   | 'device-blocked'
   | 'device-quarantined'
   | 'no-endpoint'
+  | 'allocation-denied'
   | 'tenant-suspended'
   | 'certificate-revoked'
   | 'too-many-failures'

@@ -280,6 +280,11 @@ export const configSchema = z
           .describe(
             'Milliseconds for the answer of an authorization webhook; without one in time nothing is issued.',
           ),
+        allocationTimeout: milliseconds
+          .default(3000)
+          .describe(
+            'Milliseconds for the answer of an allocation webhook; without one in time the policy says what counts.',
+          ),
       })
       .prefault({}),
     endpointArc: z

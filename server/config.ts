@@ -60,6 +60,7 @@ export interface Config {
     /** Milliseconds. */
     readonly timeout: number;
     readonly authorizationTimeout: number;
+    readonly allocationTimeout: number;
   };
   readonly endpointArc: string;
   readonly serialPrefix: number;

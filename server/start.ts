@@ -32,6 +32,7 @@ import { PopChallenges } from './est/cmc/pop-challenge.ts';
 import { NonceMint } from './est/digest-nonce.ts';
 import type { EstParts } from './est/exchange.ts';
 import { AuthorizationWebhook } from './events/authorization-webhook.ts';
+import { EndpointWebhook } from './events/endpoint-webhook.ts';
 import { Sightings } from './events/sightings.ts';
 import { webhookParts } from './events/webhook-parts.ts';
 import { gracefulClose } from './graceful-close.ts';
@@ -211,6 +212,8 @@ function composeEst({
 }: Parts): EstParts {
   const { ledger, devices, tenants, oneTimePasswords, approvals, deviceKeys } = stores;
   const validator = new ClientCertificateValidator(issuers);
+  const asking = { ...webhookParts(config, pepper), webhooks: stores.webhooks };
+  const { authorizationTimeout, allocationTimeout } = config.events;
   return {
     issuers,
     profiles,
@@ -237,10 +240,11 @@ function composeEst({
     deviceKeys,
     deviceKeySecrets: new DeviceKeySecrets(pepper),
     deliveredAnswers: answers,
-    authorization: new AuthorizationWebhook({
-      ...webhookParts(config, pepper),
-      webhooks: stores.webhooks,
-      timeout: config.events.authorizationTimeout,
+    authorization: new AuthorizationWebhook({ ...asking, timeout: authorizationTimeout }),
+    endpointWebhooks: new EndpointWebhook({
+      ...asking,
+      timeout: allocationTimeout,
+      report: (problem) => logger.warn(problem, 'a webhook did not say where a device goes'),
     }),
     sightings: new Sightings(stores.events, logger),
   };

@@ -103,6 +103,7 @@ export function issuanceOf(row: Selectable<IssuanceTable>): IssuanceRecord {
     ...(row.supersedes === null ? {} : { supersedes: row.supersedes }),
     ...(row.relayed_by === null ? {} : { relayedBy: row.relayed_by }),
     ...(row.found_regions === null ? {} : { foundRegions: JSON.parse(row.found_regions) }),
+    ...(row.endpoints === null ? {} : { endpoints: JSON.parse(row.endpoints) }),
     ...(row.revocation_challenge === null ? {} : { revocationChallenge: row.revocation_challenge }),
   };
 }

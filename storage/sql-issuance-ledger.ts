@@ -74,6 +74,11 @@ export class SqlIssuanceLedger implements IssuanceLedger {
     return (await credentialServes(read, foreseen)) ? undefined : credentialSpent(foreseen);
   }
 
+  async repetitionOf(foreseen: ForeseenIntent): Promise<IssuanceRecord | undefined> {
+    const repeated = await repeatOf(this.#transactions.read, foreseen);
+    return repeated?.kind === 'repeated' ? repeated.record : undefined;
+  }
+
   recordCertificate(
     { supersedesAtOnce = false, ...key }: FulfilledIntent,
     certificate: Uint8Array,

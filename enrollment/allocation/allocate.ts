@@ -1,6 +1,7 @@
 /**
  * Where a device belongs: the one place that says which upstream endpoints stand in a certificate, and in which order.
- * Nothing is asked or awaited here; the same facts and policies give the same endpoints in every process.
+ * Nothing is asked or awaited here; the same facts and policies give the same endpoints in every process. Where a webhook
+ * decides, it is named, and whoever needs the endpoints asks it.
  */
 
 import { Refusal } from '../../ca/refusal.ts';
@@ -9,9 +10,11 @@ import type { EnrollmentRefusalCode } from '../refusal.ts';
 import {
   type AllocationPolicy,
   type FoundRegions,
+  type OwnPlacement,
   type Placement,
   type RegionPolicy,
   usualPolicy,
+  webhooksOf,
 } from './allocation-policy.ts';
 import { allocateFailover } from './failover.ts';
 import { allocateFixed } from './fixed.ts';
@@ -28,15 +31,33 @@ export type AllocationCase = Pick<
   readonly source?: string;
 };
 
-export interface Allocation {
-  /** Absolute URIs in order of preference. */
+/** @param source of the request: who asks in a device's place does not show where the device is */
+export function allocationCase(caller: Caller, source: string): AllocationCase {
+  return { ...caller, ...(caller.relayedBy ? {} : { source }) };
+}
+
+/** What a place gives. */
+export interface Placed {
   readonly endpoints: readonly string[];
+  /** The broker that the device's id chose, where it did. */
+  readonly broker?: string;
+}
+
+/** A webhook that names the endpoints. */
+export interface WebhookToAsk {
+  readonly webhook: string;
+  /** What counts while there is no good answer; absent where nothing does. */
+  readonly otherwise?: Placed;
+}
+
+export interface Allocation extends Placed {
+  /** Absolute URIs in order of preference; none where a webhook is to be asked. */
+  readonly endpoints: readonly string[];
+  readonly ask?: WebhookToAsk;
   /** What to keep on record for later requests. */
   readonly foundRegions?: FoundRegions;
   /** The region that decided, where one did. */
   readonly region?: string;
-  /** The broker that the device's id chose, where it did. */
-  readonly broker?: string;
   /** Whether these are the quarantine's. */
   readonly quarantined: boolean;
 }
@@ -45,6 +66,8 @@ export interface Allocation {
 export interface ReadyPolicy {
   readonly policy: AllocationPolicy;
   readonly readers: readonly RegionReader[];
+  /** Whether there are devices for which a webhook is asked. */
+  readonly asks: boolean;
 }
 
 /** What operators have said, as it is known at a moment. */
@@ -61,6 +84,7 @@ export function readyPolicy(policy: AllocationPolicy): ReadyPolicy {
   return {
     policy,
     readers: policy.allocate === 'region' ? policy.regionFrom.map(regionReader) : [],
+    asks: webhooksOf(policy).length > 0,
   };
 }
 
@@ -90,11 +114,33 @@ export function allocate(asked: AllocationCase, rules: AllocationRules): Allocat
   };
 }
 
+/** Whom to ask about the endpoints of a device, and its region where that led there. @throws Refusal as `allocate` */
+export function webhookToAsk(
+  asked: AllocationCase,
+  rules: AllocationRules,
+): (WebhookToAsk & Pick<Allocation, 'region'>) | undefined {
+  // Most groups ask nobody, and nothing is worked out a second time for them.
+  if (!rules.policies.get(asked.group.label)?.asks) return undefined;
+  const { ask, region } = allocate(asked, rules);
+  return ask && { ...ask, ...(region === undefined ? {} : { region }) };
+}
+
 function place(
   placement: Placement,
+  asked: AllocationCase,
+  rules: AllocationRules,
+): Pick<Allocation, 'endpoints' | 'broker' | 'ask'> {
+  if (placement.allocate !== 'webhook') return placeHere(placement, asked, rules);
+  const { webhook, otherwise } = placement;
+  const fallback = otherwise === 'refuse' ? {} : { otherwise: placeHere(otherwise, asked, rules) };
+  return { endpoints: [], ask: { webhook, ...fallback } };
+}
+
+function placeHere(
+  placement: OwnPlacement,
   { device, tenant }: AllocationCase,
   { down }: AllocationRules,
-): Pick<Allocation, 'endpoints' | 'broker'> {
+): Placed {
   switch (placement.allocate) {
     case 'tenant':
       return { endpoints: allocatePerTenant(tenant) };

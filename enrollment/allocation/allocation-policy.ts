@@ -15,8 +15,8 @@ export interface Broker {
   readonly endpoints: readonly string[];
 }
 
-/** Endpoints without asking where a device is. */
-export type Placement =
+/** Endpoints that are known here, without asking where a device is. */
+export type OwnPlacement =
   /** Those of the tenant. */
   | { readonly allocate: 'tenant' }
   /** These, as they stand. */
@@ -29,6 +29,17 @@ export type Placement =
       readonly brokers: readonly Broker[];
       readonly alternatives?: number;
     };
+
+/** Those that a webhook names when it is asked. */
+export interface WebhookPlacement {
+  readonly allocate: 'webhook';
+  /** Its id. */
+  readonly webhook: string;
+  /** While there is no good answer: no certificate for now, or these. */
+  readonly otherwise: 'refuse' | OwnPlacement;
+}
+
+export type Placement = OwnPlacement | WebhookPlacement;
 
 /** Where a region may be read. Without `regions` what stands there is the region's name. */
 export type RegionSource =
@@ -66,4 +77,12 @@ export const usualPolicy: AllocationPolicy = { allocate: 'tenant' };
 export interface FoundRegions {
   readonly certificate?: string;
   readonly network?: string;
+}
+
+/** The webhooks that it may ask, each once. */
+export function webhooksOf(policy: AllocationPolicy): string[] {
+  const placements: (Placement | undefined)[] =
+    policy.allocate === 'region' ? [...Object.values(policy.regions), policy.otherwise] : [policy];
+  const asked = placements.flatMap((each) => (each?.allocate === 'webhook' ? [each.webhook] : []));
+  return [...new Set(asked)];
 }

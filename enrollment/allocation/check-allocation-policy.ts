@@ -4,6 +4,7 @@
 
 import { checkEndpoint, maxEndpoints } from '../../ca/extensions/upstream-endpoints.ts';
 import { checkRegion } from '../device.ts';
+import { checkWebhookId } from '../events/webhooks.ts';
 import { checkLabel } from '../group.ts';
 import type { AllocationPolicy, Broker, Placement, RegionSource } from './allocation-policy.ts';
 import { checkNetwork } from './region.ts';
@@ -55,6 +56,13 @@ export function problemsOf(policy: AllocationPolicy): PolicyProblem[] {
   return problems.found;
 }
 
+/** All that is wrong with endpoints that somebody else names. */
+export function problemsOfEndpoints(endpoints: readonly string[]): PolicyProblem[] {
+  const problems = new Problems();
+  problems.endpoints('endpoints', endpoints);
+  return problems.found;
+}
+
 class Problems {
   readonly found: PolicyProblem[] = [];
 
@@ -89,6 +97,11 @@ class Problems {
         return;
       case 'weighted':
         this.brokers(prefix, placement.brokers, placement.alternatives ?? 0);
+        return;
+      case 'webhook':
+        this.check(`${prefix}webhook`, () => checkWebhookId(placement.webhook));
+        if (placement.otherwise !== 'refuse')
+          this.placement(`${prefix}otherwise.`, placement.otherwise);
     }
   }
 

@@ -1,12 +1,12 @@
-/** Who is told of events, or asked before a certificate: addresses, what they want to know, and what to sign with. */
+/** Who is told of events, or asked whether a device gets a certificate, or where it goes: addresses, what they want to know, and what to sign with. */
 
-export const webhookPurposes = ['events', 'authorization'] as const;
+export const webhookPurposes = ['events', 'authorization', 'allocation'] as const;
 export type WebhookPurpose = (typeof webhookPurposes)[number];
 
 export interface NewWebhook {
   readonly id: string;
   readonly url: string;
-  /** Told of events, or asked for authorization. */
+  /** Told of events, asked for authorization, or for endpoints. */
   readonly purpose: WebhookPurpose;
   /** Types or patterns of types; none where the purpose is another. */
   readonly types: readonly string[];

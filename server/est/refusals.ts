@@ -46,6 +46,7 @@ const statusOf: Record<RefusalCode, number> = {
   'device-blocked': 403,
   'device-quarantined': 403,
   'no-endpoint': 403,
+  'allocation-denied': 403,
   'tenant-suspended': 403,
   'certificate-revoked': 403,
   'subscriber-inactive': 403,
@@ -134,7 +135,9 @@ export function answerFor(
           ? 'The certification authority does not issue at this time: its clock is not right, or its validity is over. Nothing is lost.'
           : error.name === 'AuthorizationUnavailable'
             ? 'Who must authorise this certificate cannot be asked just now; nothing is lost, try again.'
-            : 'The certification authority cannot be reached just now; nothing is lost, try again.',
+            : error.name === 'EndpointsUnavailable'
+              ? 'Who says where this device goes cannot be asked just now; nothing is lost, try again.'
+              : 'The certification authority cannot be reached just now; nothing is lost, try again.',
         requestId,
       ),
       fault: true,

@@ -28,6 +28,7 @@ import { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { certificateOf, makeKey } from '../../test/support/est-client.ts';
 import { noAuthorization } from '../../test/support/no-authorization.ts';
+import { noEndpointWebhooks } from '../../test/support/no-endpoint-webhooks.ts';
 import { oneIssuer } from '../../test/support/one-issuer.ts';
 import { profilesOver } from '../../test/support/profiles.ts';
 import { makeSoftwareCa, type SoftwareCa } from '../../test/support/software-ca.ts';
@@ -79,6 +80,7 @@ before(async () => {
       tenants,
       approvals,
       authorization: noAuthorization,
+      endpointWebhooks: noEndpointWebhooks,
       waiting: { retryAfter: 60, validity: 3600 },
       revocationChallenges: new RevocationChallenges(pepper),
       authenticators: {

@@ -44,6 +44,7 @@ import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { spkiOf } from '../support/forged-request.ts';
 import { ForgingDevice } from '../support/forging-device.ts';
 import { noAuthorization } from '../support/no-authorization.ts';
+import { noEndpointWebhooks } from '../support/no-endpoint-webhooks.ts';
 import { oneIssuer } from '../support/one-issuer.ts';
 import { profilesOver } from '../support/profiles.ts';
 import { makePlan, makeSoftwareCa, type SoftwareCa } from '../support/software-ca.ts';
@@ -239,6 +240,7 @@ async function partsOf(
     tenants,
     approvals,
     authorization: noAuthorization,
+    endpointWebhooks: noEndpointWebhooks,
     waiting: { retryAfter: 60, validity: 3600 },
     revocationChallenges: new RevocationChallenges(pepper),
     authenticators: {

@@ -35,6 +35,9 @@ export function memoryLedger(): MemoryLedger {
     async objectionTo() {
       return undefined;
     },
+    async repetitionOf() {
+      throw new Error('not kept here');
+    },
     async recordCertificate({ issuer, serialNumber }, certificate, at) {
       const key = keyOf(issuer, serialNumber);
       const first = records.get(key)?.certificate;
