@@ -13,7 +13,7 @@ export async function requireAuthorizationWebhook(
   if (!found) throw notFound(`There is no webhook ${id}.`);
   const { webhook } = found;
   if (webhook.purpose !== 'authorization')
-    throw conflict(`The webhook ${id} is for events; add one with --authorization.`);
+    throw conflict(`The webhook ${id} is for ${webhook.purpose}; add one with --authorization.`);
   if (webhook.tenant !== undefined && webhook.tenant !== tenant)
     throw conflict(`The webhook ${id} is of tenant ${webhook.tenant}, the group of ${tenant}.`);
 }

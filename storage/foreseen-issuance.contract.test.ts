@@ -160,7 +160,10 @@ for (const [engine, open] of Object.entries(engines))
         assert.equal(objection?.code, expected);
         assert.deepEqual(await stores.ledger.objectionTo(intent), objection, 'nothing was spent');
         assert.equal(entries(), before);
+        const repetition = await stores.ledger.repetitionOf(intent);
         const outcome = await stores.ledger.recordIntent(intent);
+        if (outcome.kind === 'repeated') assert.deepEqual(repetition, outcome.record);
+        else assert.equal(repetition, undefined);
         if (objection) assert.deepEqual(outcome, objection);
         else assert.notEqual(outcome.kind, 'refused');
       });

@@ -17,7 +17,7 @@ const text = z.string().min(1).max(512);
 const endpoints = z.array(text).max(32);
 const mapping = z.record(text, text);
 
-const placements = [
+const ownPlacements = [
   z.strictObject({ allocate: z.literal('tenant') }),
   z.strictObject({ allocate: z.literal('fixed'), endpoints }),
   z.strictObject({ allocate: z.literal('failover'), endpoints }),
@@ -29,7 +29,13 @@ const placements = [
     alternatives: z.int().optional(),
   }),
 ] as const;
-const placement = z.discriminatedUnion('allocate', placements);
+const webhookPlacement = z.strictObject({
+  allocate: z.literal('webhook'),
+  webhook: text,
+  // Written out, since both have their price: devices that wait, or devices in the wrong place.
+  otherwise: z.union([z.literal('refuse'), z.discriminatedUnion('allocate', ownPlacements)]),
+});
+const placement = z.discriminatedUnion('allocate', [...ownPlacements, webhookPlacement]);
 
 const regionSource = z.discriminatedUnion('from', [
   z.strictObject({ from: z.literal('registry') }),
@@ -44,10 +50,11 @@ const regionSource = z.discriminatedUnion('from', [
 
 const quarantine = { quarantine: endpoints.optional() };
 const policySchema = z.discriminatedUnion('allocate', [
-  placements[0].extend(quarantine),
-  placements[1].extend(quarantine),
-  placements[2].extend(quarantine),
-  placements[3].extend(quarantine),
+  ownPlacements[0].extend(quarantine),
+  ownPlacements[1].extend(quarantine),
+  ownPlacements[2].extend(quarantine),
+  ownPlacements[3].extend(quarantine),
+  webhookPlacement.extend(quarantine),
   z.strictObject({
     allocate: z.literal('region'),
     regionFrom: z.array(regionSource).max(8),

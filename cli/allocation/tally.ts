@@ -2,7 +2,7 @@
  * How devices divide over the places they would go to.
  */
 
-import type { Prospect } from './rules-on-record.ts';
+import type { Prospect } from '../../enrollment/allocation/prospect.ts';
 
 export interface Share {
   /** The region that decided, where one did. */
@@ -10,6 +10,8 @@ export interface Share {
   readonly broker?: string;
   /** Where a device connects first; absent for devices that get no endpoint. */
   readonly endpoint?: string;
+  /** Which webhook would be asked where they go. */
+  readonly webhook?: string;
   /** For devices that would be refused. */
   readonly refused?: true;
   readonly quarantined?: true;
@@ -53,16 +55,18 @@ export class Tally {
 
 function keyOf(prospect: Prospect): Omit<Share, 'devices' | 'share'> {
   if ('refusal' in prospect) return { refused: true };
-  const { region, broker, endpoints, quarantined } = prospect;
+  const { region, broker, endpoints, quarantined, ask } = prospect;
   const [endpoint] = endpoints;
   return {
     ...(region === undefined ? {} : { region }),
     ...(broker === undefined ? {} : { broker }),
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(ask ? { webhook: ask.webhook } : {}),
     ...(quarantined ? { quarantined: true as const } : {}),
   };
 }
 
 export function endpointsText(prospect: Prospect): string {
-  return 'refusal' in prospect ? '' : prospect.endpoints.join(' ');
+  if ('refusal' in prospect) return '';
+  return prospect.ask ? `as ${prospect.ask.webhook} says` : prospect.endpoints.join(' ');
 }

@@ -4,12 +4,14 @@ import { Command, Option } from 'commander';
 import { stringify } from 'csv-stringify';
 import type { AllocationCase } from '../../enrollment/allocation/allocate.ts';
 import { type AllocationRules, readyPolicy } from '../../enrollment/allocation/allocate.ts';
+import { lastCertificateOf, renewalCase } from '../../enrollment/allocation/last-certificate.ts';
+import type { Prospect } from '../../enrollment/allocation/prospect.ts';
 import type { Stores } from '../../storage/stores.ts';
-import { lastCertificateOf, renewalCase } from '../allocation/last-endpoints.ts';
+import { askingWebhooks, type Foresight, withoutAsking } from '../allocation/foresight.ts';
 import { listedDevices } from '../allocation/listed-devices.ts';
 import { registeredDevices } from '../allocation/registered-devices.ts';
-import { type Prospect, prospectOf, rulesOnRecord } from '../allocation/rules-on-record.ts';
-import { Tally } from '../allocation/tally.ts';
+import { rulesOnRecord } from '../allocation/rules-on-record.ts';
+import { type Share, Tally } from '../allocation/tally.ts';
 import { type DataOption, withJson, withStores } from '../data.ts';
 import { usage } from '../exit.ts';
 import { print, printJson, printTable } from '../print.ts';
@@ -25,6 +27,10 @@ export function allocateCommand(): Command {
       'without a file: the devices of this group; else of rows without one',
     )
     .option('--policy <file>', 'as if this were the policy of the group, and how many would move')
+    .option(
+      '--ask-webhooks',
+      'ask the webhooks that policies name; they are told that it is a dry run',
+    )
     .option('--each <file>', 'write where each device would go to this file, as CSV')
     .action(simulate);
 }
@@ -34,6 +40,7 @@ interface SimulationOptions extends DataOption {
   readonly dryRun?: true;
   readonly group?: string;
   readonly policy?: string;
+  readonly askWebhooks?: true;
   readonly each?: string;
 }
 
@@ -45,14 +52,15 @@ async function simulate(file: string | undefined, options: SimulationOptions): P
     );
   if (policy !== undefined && group === undefined)
     throw usage('Say with --group whose policy that would be.');
-  const tally = await withStores(options, async (stores, { endpointArc }) => {
+  const tally = await withStores(options, async (stores, config) => {
+    const foresee = options.askWebhooks ? await askingWebhooks(stores, config) : withoutAsking;
     const rules = await rulesOnRecord(stores);
     const then = policy === undefined ? undefined : withPolicy(rules, group ?? '', policy);
     const cases =
       file === undefined
-        ? registeredCases(stores, group, endpointArc)
+        ? registeredCases(stores, group, config.endpointArc)
         : listedDevices(file, group, stores);
-    return tallyOf(cases, rules, then, options.each);
+    return tallyOf(cases, { rules, ...(then ? { then } : {}), foresee }, options.each);
   });
   report(tally, policy !== undefined, options.json);
 }
@@ -75,17 +83,23 @@ async function* registeredCases(
   }
 }
 
+interface Simulation {
+  readonly rules: AllocationRules;
+  /** What they may become. */
+  readonly then?: AllocationRules;
+  readonly foresee: Foresight;
+}
+
 async function tallyOf(
   cases: AsyncIterable<AllocationCase>,
-  rules: AllocationRules,
-  then: AllocationRules | undefined,
+  { rules, then, foresee }: Simulation,
   path: string | undefined,
 ): Promise<Tally> {
   const tally = new Tally();
   const list = path === undefined ? undefined : eachDevice(path);
   for await (const asked of cases) {
-    const prospect = prospectOf(asked, then ?? rules);
-    tally.add(prospect, then && prospectOf(asked, rules));
+    const prospect = await foresee(asked, then ?? rules);
+    tally.add(prospect, then && (await foresee(asked, rules)));
     await list?.write(asked.device.id, asked.group.label, prospect);
   }
   await list?.end();
@@ -94,7 +108,7 @@ async function tallyOf(
 
 /** Written as it is found out; one row after the other. */
 function eachDevice(path: string) {
-  const columns = ['id', 'group', 'region', 'broker', 'endpoints', 'refusal'];
+  const columns = ['id', 'group', 'region', 'broker', 'endpoints', 'webhook', 'refusal'];
   const rows = stringify({ header: true, columns, escape_formulas: true });
   const file = rows.pipe(createWriteStream(path));
   const failed = new Promise<never>((_, reject) => file.once('error', reject));
@@ -104,7 +118,11 @@ function eachDevice(path: string) {
       const row =
         'refusal' in prospect
           ? { id, group, refusal: prospect.refusal }
-          : { id, group, ...prospect, endpoints: prospect.endpoints.join(' ') };
+          : {
+              ...{ id, group, ...prospect },
+              endpoints: prospect.endpoints.join(' '),
+              webhook: prospect.ask?.webhook,
+            };
       if (rows.write(row)) return;
       await Promise.race([new Promise((resolve) => rows.once('drain', resolve)), failed]);
     },
@@ -122,14 +140,20 @@ function report(tally: Tally, compares: boolean, json: true | undefined): void {
     return;
   }
   printTable(
-    shares.map(({ region, broker, endpoint, refused, quarantined, devices: count, share }) => ({
-      region,
-      broker,
-      endpoint: refused ? 'refused' : quarantined ? `${endpoint} (quarantine)` : endpoint,
-      devices: count,
-      share: `${(share * 100).toFixed(1)} %`,
+    shares.map((share) => ({
+      region: share.region,
+      broker: share.broker,
+      endpoint: placeOf(share),
+      devices: share.devices,
+      share: `${(share.share * 100).toFixed(1)} %`,
     })),
     'There are no devices.',
   );
   if (compares && devices > 0) print(`\n${moved} of ${devices} devices would move.`);
+}
+
+function placeOf({ endpoint, webhook, refused, quarantined }: Share): string | undefined {
+  if (refused) return 'refused';
+  if (webhook !== undefined) return `the webhook ${webhook} would be asked`;
+  return quarantined ? `${endpoint} (quarantine)` : endpoint;
 }

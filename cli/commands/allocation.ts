@@ -6,7 +6,9 @@ import {
   usualPolicy,
 } from '../../enrollment/allocation/allocation-policy.ts';
 import { driftOf } from '../allocation/drift.ts';
+import { askingWebhooks, withoutAsking } from '../allocation/foresight.ts';
 import { policyText, readPolicy, requirePolicy } from '../allocation/policy-text.ts';
+import { requireWebhooksOf } from '../allocation/webhooks-of-policy.ts';
 import { collect, type DataOption, operator, withJson, withStores } from '../data.ts';
 import { notFound, usage } from '../exit.ts';
 import { print, printJson, printTable } from '../print.ts';
@@ -35,6 +37,10 @@ export function allocationCommand(): Command {
   withJson(allocation.command('drift'))
     .description('list devices whose certificate says something else than their next one would')
     .option('--group <label>', 'of this group only')
+    .option(
+      '--ask-webhooks',
+      'ask the webhooks that policies name; they are told that it is a dry run',
+    )
     .action(drift);
   return allocation;
 }
@@ -50,11 +56,19 @@ function addSet(allocation: Command): void {
         'fixed',
         'failover',
         'weighted',
+        'webhook',
       ]),
     )
     .option('--endpoint <uri>', 'for fixed and failover, in order of preference (repeat)', collect)
     .option('--broker <id=weight,uri...>', 'for weighted: one of the brokers (repeat)', collect)
     .option('--alternatives <n>', 'for weighted: how many other brokers stand behind the first')
+    .option('--webhook <id>', 'for webhook: the one that says where a device goes')
+    .addOption(
+      new Option(
+        '--otherwise <what>',
+        'for webhook: what counts without a good answer; fixed and failover go with --endpoint',
+      ).choices(['refuse', 'tenant', 'fixed', 'failover']),
+    )
     .option('--quarantine <uri>', 'what devices in quarantine get (repeat)', collect)
     .action(set);
 }
@@ -80,14 +94,17 @@ interface PolicyOptions extends JsonOption {
   readonly endpoint?: string[];
   readonly broker?: string[];
   readonly alternatives?: string;
+  readonly webhook?: string;
+  readonly otherwise?: string;
   readonly quarantine?: string[];
 }
 
 async function set(label: string, file: string | undefined, options: PolicyOptions): Promise<void> {
   const policy = policyIn(file, options);
-  const done = await withStores(options, ({ allocation }) =>
-    allocation.setPolicy(label, policy, operator(), new Date()),
-  );
+  const done = await withStores(options, async (stores) => {
+    await requireWebhooksOf(policy, label, stores);
+    return stores.allocation.setPolicy(label, policy, operator(), new Date());
+  });
   if (!done) throw notFound(`There is no group ${label}.`);
   if (options.json) printJson({ label, policy });
   else
@@ -97,8 +114,8 @@ async function set(label: string, file: string | undefined, options: PolicyOptio
 }
 
 function policyIn(file: string | undefined, options: PolicyOptions): AllocationPolicy {
-  const { policy: kind, endpoint, broker, alternatives, quarantine } = options;
-  const given = [kind, endpoint, broker, alternatives, quarantine].some(
+  const { policy: kind, endpoint, broker, alternatives, webhook, otherwise, quarantine } = options;
+  const given = [kind, endpoint, broker, alternatives, webhook, otherwise, quarantine].some(
     (each) => each !== undefined,
   );
   if (file !== undefined) {
@@ -106,9 +123,14 @@ function policyIn(file: string | undefined, options: PolicyOptions): AllocationP
     return readPolicyFile(file);
   }
   if (kind === undefined) throw usage('Give a file with the policy, or --policy.');
+  const own = endpoint ? { endpoints: endpoint } : {};
   return requirePolicy({
     allocate: kind,
-    ...(endpoint ? { endpoints: endpoint } : {}),
+    ...(kind === 'webhook' ? {} : own),
+    ...(webhook === undefined ? {} : { webhook }),
+    ...(otherwise === undefined
+      ? {}
+      : { otherwise: otherwise === 'refuse' ? otherwise : { allocate: otherwise, ...own } }),
     ...(broker ? { brokers: broker.map(readBroker) } : {}),
     ...(alternatives === undefined ? {} : { alternatives: Number(alternatives) }),
     ...(quarantine ? { quarantine } : {}),
@@ -162,18 +184,23 @@ async function marks(options: JsonOption): Promise<void> {
     );
 }
 
-async function drift(options: JsonOption & { group?: string }): Promise<void> {
-  const found = await withStores(options, (stores, config) =>
-    driftOf(stores, config, options.group),
-  );
+async function drift(options: JsonOption & { group?: string; askWebhooks?: true }): Promise<void> {
+  const found = await withStores(options, async (stores, config) => {
+    const foresee = options.askWebhooks ? await askingWebhooks(stores, config) : withoutAsking;
+    return driftOf(stores, config, options.group, foresee);
+  });
   if (options.json) printJson(found);
   else
     printTable(
-      found.map(({ device, group, got, should, refusal }) => ({
+      found.map(({ device, group, got, should, refusal, webhook }) => ({
         device,
         group,
         got,
-        should: should ?? `refused: ${refusal}`,
+        should:
+          should ??
+          (webhook === undefined
+            ? `refused: ${refusal}`
+            : `unknown: the webhook ${webhook} decides`),
       })),
       'Every certificate says what it should.',
     );

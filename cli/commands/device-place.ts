@@ -3,8 +3,9 @@
  */
 
 import type { Command } from 'commander';
-import { lastCertificateOf, renewalCase } from '../allocation/last-endpoints.ts';
-import { prospectOf, rulesOnRecord } from '../allocation/rules-on-record.ts';
+import { lastCertificateOf, renewalCase } from '../../enrollment/allocation/last-certificate.ts';
+import { prospectOf } from '../../enrollment/allocation/prospect.ts';
+import { rulesOnRecord } from '../allocation/rules-on-record.ts';
 import { type DataOption, operator, withJson, withStores } from '../data.ts';
 import { describeContext, type PlaceOptions, placeChangeIn, withPlace } from '../device-place.ts';
 import { notFound, usage } from '../exit.ts';
@@ -47,7 +48,9 @@ async function show(id: string, options: JsonOption): Promise<void> {
       ...known.device,
       ...('refusal' in prospect
         ? { endpoints: [], refusal: prospect.refusal }
-        : { endpoints: prospect.endpoints, broker: prospect.broker }),
+        : prospect.ask
+          ? { endpoints: `unknown: the webhook ${prospect.ask.webhook} decides` }
+          : { endpoints: prospect.endpoints, broker: prospect.broker }),
       lastEndpoints: last?.endpoints,
       certificates: records.map(({ serialNumber }) => serialNumber),
     };

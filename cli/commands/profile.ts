@@ -4,12 +4,13 @@ import { profileUse } from '../../ca/built-in-profiles.ts';
 import { requireActive } from '../../ca/certification-authority.ts';
 import { ProfileError } from '../../ca/check-profile.ts';
 import { type DeviceKeyType, deviceKeyTypes } from '../../ca/device-key-types.ts';
+import { prospectOf } from '../../enrollment/allocation/prospect.ts';
 import type { Bearer } from '../../enrollment/certified-names.ts';
 import { type Config, loadConfig } from '../../server/config.ts';
 import { toPem } from '../../server/data-directory.ts';
 import { builtInOf } from '../../server/read-profiles.ts';
 import type { Stores } from '../../storage/stores.ts';
-import { prospectOf, rulesOnRecord } from '../allocation/rules-on-record.ts';
+import { rulesOnRecord } from '../allocation/rules-on-record.ts';
 import { loadCa } from '../certification-authority.ts';
 import { type DataOption, withJson, withStores } from '../data.ts';
 import { CommandError, exitCodes, notFound, usage } from '../exit.ts';
@@ -178,7 +179,7 @@ async function preview(nameOrFile: string, options: PreviewOptions): Promise<voi
       profile,
       bearer,
       ...(keyType ? { keyType } : {}),
-      ...('refusal' in prospect ? {} : { endpoints: prospect.endpoints }),
+      ...('refusal' in prospect || prospect.ask ? {} : { endpoints: prospect.endpoints }),
     };
     return previewCertificate(order, key, config);
   });

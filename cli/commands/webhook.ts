@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
 import { checkEventPatterns } from '../../enrollment/events/event.ts';
-import { checkWebhookId, type Webhook, type Webhooks } from '../../enrollment/events/webhooks.ts';
+import {
+  checkWebhookId,
+  type Webhook,
+  type WebhookPurpose,
+  type Webhooks,
+} from '../../enrollment/events/webhooks.ts';
 import { checkTenantId } from '../../enrollment/tenant.ts';
 import { checkWebhookUrl } from '../../server/events/webhook-client.ts';
+import { groupsAsking } from '../allocation/webhooks-of-policy.ts';
 import {
   type DataOption,
   type ListOptions,
@@ -30,6 +36,7 @@ export function webhookCommand(): Command {
     .option('--types <types>', 'types of events, with commas; * for the rest of a name', '*')
     .option('--tenant <id>', 'about the devices of this tenant alone')
     .option('--authorization', 'is asked before certificates (group set --authorization-webhook)')
+    .option('--allocation', 'is asked where devices go (allocation set --policy webhook)')
     .option('--secret-file <path>', 'write the secret into this new file in place of showing it')
     .action(add);
   withJson(webhook.command('list')).description('list webhooks').action(list);
@@ -71,13 +78,15 @@ interface AddOptions extends JsonOption {
   readonly types: string;
   readonly tenant?: string;
   readonly authorization?: true;
+  readonly allocation?: true;
   readonly secretFile?: string;
 }
 
 async function add(url: string, options: AddOptions): Promise<void> {
   const id = checkWebhookId(options.id ?? `wh-${randomBytes(5).toString('hex')}`);
-  const { tenant, authorization = false } = options;
-  const types = authorization ? [] : checkEventPatterns(options.types.split(','));
+  const { tenant } = options;
+  const purpose = purposeOf(options);
+  const types = purpose === 'events' ? checkEventPatterns(options.types.split(',')) : [];
   const added = await withStores(options, async ({ webhooks, tenants }, config) => {
     checkWebhookUrl(url, config.events);
     if (tenant !== undefined && !(await tenants.find(checkTenantId(tenant))))
@@ -85,7 +94,6 @@ async function add(url: string, options: AddOptions): Promise<void> {
     if (await webhooks.find(id, new Date())) throw conflict(`There is a webhook ${id} already.`);
     const secret = webhookSecretsOf(config).make(id, new Date());
     const output = prepareHandOver(options.secretFile);
-    const purpose = authorization ? 'authorization' : 'events';
     const about = tenant === undefined ? {} : { tenant };
     const webhook = { id, url, purpose, types, ...about } as const;
     const stored = await webhooks.add(webhook, secret.sealed, operator());
@@ -93,6 +101,14 @@ async function add(url: string, options: AddOptions): Promise<void> {
   });
   if (options.json) printJson(added);
   else printFields(added);
+}
+
+function purposeOf({ authorization, allocation }: AddOptions): WebhookPurpose {
+  if (authorization && allocation)
+    throw usage(
+      'A webhook is for one thing: add one for --authorization, and one for --allocation.',
+    );
+  return authorization ? 'authorization' : allocation ? 'allocation' : 'events';
 }
 
 async function list(options: JsonOption): Promise<void> {
@@ -171,12 +187,17 @@ async function replay(id: string, options: ReplayOptions): Promise<void> {
 }
 
 async function remove(id: string, options: JsonOption): Promise<void> {
-  await withStores(options, async ({ webhooks, tenants }) => {
+  await withStores(options, async ({ webhooks, tenants, allocation }) => {
     const groups = await tenants.groups({});
     const asking = groups.filter(({ settings }) => settings.authorizationWebhook === id);
     if (asking.length > 0)
       throw conflict(
         `Groups ask the webhook ${id} before certificates: ${asking.map(({ label }) => label).join(', ')}.`,
+      );
+    const allocated = await groupsAsking(id, { allocation });
+    if (allocated.length > 0)
+      throw conflict(
+        `The policies of groups ask the webhook ${id} where devices go: ${allocated.join(', ')}.`,
       );
     if (!(await webhooks.remove(id, operator(), new Date())))
       throw notFound(`There is no webhook ${id}.`);

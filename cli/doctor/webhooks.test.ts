@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import type { WebhookPurpose } from '../../enrollment/events/webhooks.ts';
 import { defaultSettings } from '../../enrollment/group-settings.ts';
 import type { Config } from '../../server/config.ts';
 import type { OpenStores } from '../../storage/stores.ts';
@@ -17,7 +18,7 @@ const check = async () => {
   const findings = await checkWebhooks({ config: {} as Config, now, stores: async () => stores });
   return findings.map(({ severity, message }) => `${severity}: ${message}`);
 };
-const add = (id: string, purpose: 'events' | 'authorization') =>
+const add = (id: string, purpose: WebhookPurpose) =>
   stores.webhooks.add(
     { id, url: 'https://receiver.example/', purpose, types: ['*'] },
     { id: `sec-${id}`, sealed: Uint8Array.of(1), createdAt: now },
@@ -48,4 +49,17 @@ test('one that is disabled, dead letters, and a group whose webhook cannot be as
   assert.match(disabled ?? '', /^info: the webhook told is disabled/);
   assert.match(dead ?? '', /^warn: 1 events for the webhook told were given up/);
   assert.match(group ?? '', /^critical: the group asks gets no certificates/);
+});
+
+test('a policy whose webhook cannot be asked', async () => {
+  await add('inventory', 'allocation');
+  const { webhooks, allocation } = stores;
+  const policy = { allocate: 'webhook', webhook: 'inventory', otherwise: 'refuse' } as const;
+  await allocation.setPolicy('acme', policy, 'test', now);
+  const told = async () => (await check()).filter((each) => each.includes('inventory'));
+  assert.deepEqual(await told(), []);
+  await setState('inventory', 'disabled');
+  assert.match((await told()).join(), /^critical: the group acme asks the webhook inventory where/);
+  await webhooks.remove('inventory', 'test', now);
+  assert.match((await told()).join(), /^critical: the group acme/);
 });

@@ -1,8 +1,10 @@
+import { webhooksOf } from '../../enrollment/allocation/allocation-policy.ts';
+import type { Webhook, WebhookPurpose } from '../../enrollment/events/webhooks.ts';
 import { type Examined, type Finding, ok } from './finding.ts';
 
 /** Whether those who want to be told are told, and those who must be asked can be. */
 export async function checkWebhooks({ stores }: Examined): Promise<Finding[]> {
-  const { webhooks, tenants } = await stores();
+  const { webhooks, tenants, allocation } = await stores();
   const all = await webhooks.list();
   const findings: Finding[] = [];
   for (const { id, purpose, state, reason } of all) {
@@ -20,11 +22,7 @@ export async function checkWebhooks({ stores }: Examined): Promise<Finding[]> {
         action: `bestow webhook show ${id} says why; bestow webhook replay ${id} --dead`,
       });
   }
-  const asked = new Set(
-    all
-      .filter(({ purpose, state }) => purpose === 'authorization' && state === 'active')
-      .map(({ id }) => id),
-  );
+  const asked = activeFor('authorization', all);
   for (const { label, settings } of await tenants.groups({}))
     if (settings.authorizationWebhook !== '' && !asked.has(settings.authorizationWebhook))
       findings.push({
@@ -32,5 +30,19 @@ export async function checkWebhooks({ stores }: Examined): Promise<Finding[]> {
         message: `the group ${label} gets no certificates: its webhook ${settings.authorizationWebhook} is disabled or gone`,
         action: `bestow webhook enable ${settings.authorizationWebhook}, or bestow group set ${label} --authorization-webhook none`,
       });
+  const allocating = activeFor('allocation', all);
+  for (const { label, policy } of await allocation.policies())
+    for (const id of webhooksOf(policy))
+      if (!allocating.has(id))
+        findings.push({
+          severity: 'critical',
+          message: `the group ${label} asks the webhook ${id} where devices go, and it is disabled or gone: what its policy says for that case counts`,
+          action: `bestow webhook enable ${id}, or bestow allocation set ${label}`,
+        });
   return findings.length > 0 ? findings : [ok(`${all.length} webhook(s) work`)];
+}
+
+function activeFor(purpose: WebhookPurpose, webhooks: readonly Webhook[]): ReadonlySet<string> {
+  const active = webhooks.filter((each) => each.purpose === purpose && each.state === 'active');
+  return new Set(active.map(({ id }) => id));
 }

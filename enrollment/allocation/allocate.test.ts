@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import fc from 'fast-check';
 import { encodeName } from '../../ca/distinguished-name.ts';
 import { defaultSettings } from '../group-settings.ts';
-import { type AllocationCase, type AllocationRules, allocate, readyPolicy } from './allocate.ts';
-import type { AllocationPolicy, RegionPolicy, RegionSource } from './allocation-policy.ts';
+import {
+  type AllocationCase,
+  type AllocationRules,
+  allocate,
+  readyPolicy,
+  webhookToAsk,
+} from './allocate.ts';
+import type {
+  AllocationPolicy,
+  OwnPlacement,
+  RegionPolicy,
+  RegionSource,
+} from './allocation-policy.ts';
 
 const tenant = { id: 'acme', endpoints: ['mqtts://acme.example'], suspended: false };
 const group = { label: 'sensors', tenant: 'acme', settings: defaultSettings };
@@ -248,5 +260,67 @@ describe('quarantine', () => {
   test('others do not get them', () => {
     const { endpoints } = allocate(caseOf({ tenant: held }), rulesOf(policy));
     assert.deepEqual(endpoints, ['mqtts://a']);
+  });
+});
+
+describe('a webhook that names the endpoints', () => {
+  const asking = (otherwise: 'refuse' | OwnPlacement) =>
+    ({ allocate: 'webhook', webhook: 'inventory', otherwise }) as const;
+
+  test('is named, and nothing stands in its place', () => {
+    assert.deepEqual(allocate(caseOf(), rulesOf(asking('refuse'))), {
+      endpoints: [],
+      ask: { webhook: 'inventory' },
+      quarantined: false,
+    });
+  });
+
+  test('is asked for the regions that it stands for', () => {
+    const policy = { ...regional(registry), otherwise: asking('refuse') };
+    const rules = rulesOf({ ...policy, regions: { ...regions, us: asking(fixed('mqtts://x')) } });
+    const askedFor = (region: string) => webhookToAsk(caseOf({ device: { region } }), rules);
+    assert.equal(askedFor('eu'), undefined);
+    assert.deepEqual(askedFor('us'), {
+      webhook: 'inventory',
+      region: 'us',
+      otherwise: { endpoints: ['mqtts://x'] },
+    });
+    assert.deepEqual(askedFor('moon'), { webhook: 'inventory' });
+  });
+
+  test('is not asked about a device in quarantine', () => {
+    const rules = rulesOf({ ...asking('refuse'), quarantine: ['mqtts://q'] });
+    const device = { quarantined: true };
+    assert.equal(webhookToAsk(caseOf({ device }), rules), undefined);
+    assert.deepEqual(allocate(caseOf({ device }), rules).endpoints, ['mqtts://q']);
+    assert.throws(() => webhookToAsk(caseOf({ device }), rulesOf(asking('refuse'))), {
+      code: 'device-quarantined',
+    });
+  });
+
+  test('what counts without it is what that would give by itself', () => {
+    const endpoint = fc.constantFrom('mqtts://a', 'mqtts://b', 'mqtts://c');
+    const endpoints = fc.uniqueArray(endpoint, { minLength: 1 });
+    const weight = fc.double({ min: 0.1, max: 9, noNaN: true });
+    const brokers = fc
+      .uniqueArray(fc.tuple(endpoint, weight), { selector: ([uri]) => uri, minLength: 1 })
+      .map((list) =>
+        list.map(([uri, each]) => ({ id: uri.slice(-1), weight: each, endpoints: [uri] })),
+      );
+    const own: fc.Arbitrary<OwnPlacement> = fc.oneof(
+      fc.constant({ allocate: 'tenant' } as const),
+      fc.record({ allocate: fc.constantFrom('fixed', 'failover'), endpoints }),
+      fc.record({ allocate: fc.constant('weighted' as const), brokers }),
+    );
+    fc.assert(
+      fc.property(own, fc.uniqueArray(endpoint), fc.nat(), (otherwise, down, number) => {
+        const of = caseOf({ device: { id: `device-${number}` } });
+        const alone = allocate(of, rulesOf(otherwise, ...down));
+        const { otherwise: counts } =
+          webhookToAsk(of, rulesOf(asking(otherwise), ...down)) ?? assert.fail();
+        const { endpoints: gives, broker } = alone;
+        assert.deepEqual(counts, { endpoints: gives, ...(broker === undefined ? {} : { broker }) });
+      }),
+    );
   });
 });

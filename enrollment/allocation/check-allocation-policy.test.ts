@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AllocationPolicy, Placement, RegionPolicy } from './allocation-policy.ts';
+import type { AllocationPolicy, OwnPlacement, RegionPolicy } from './allocation-policy.ts';
 import { problemsOf } from './check-allocation-policy.ts';
 
-const fixed: Placement = { allocate: 'fixed', endpoints: ['mqtts://a.example:8883'] };
+const fixed: OwnPlacement = { allocate: 'fixed', endpoints: ['mqtts://a.example:8883'] };
 const broker = (id: string, weight = 1, endpoints = [`mqtts://${id}.example`]) => ({
   id,
   weight,
@@ -20,7 +20,13 @@ const regional = (changes: Partial<RegionPolicy> = {}): RegionPolicy => ({
 });
 const from = (...regionFrom: RegionPolicy['regionFrom']) => regional({ regionFrom });
 
+const webhook = (id: string, otherwise: OwnPlacement | 'refuse') =>
+  ({ allocate: 'webhook', webhook: id, otherwise }) as const;
+
 const good: AllocationPolicy[] = [
+  webhook('inventory', 'refuse'),
+  { ...webhook('inventory', fixed), quarantine: ['mqtts://q.example'] },
+  regional({ otherwise: webhook('inventory', { allocate: 'tenant' }) }),
   { allocate: 'tenant' },
   fixed,
   { ...fixed, quarantine: ['mqtts://q.example'] },
@@ -40,6 +46,13 @@ for (const [i, policy] of good.entries())
   });
 
 const wrong: [what: string, policy: AllocationPolicy, path: string, says: RegExp][] = [
+  ['a bad id of a webhook', webhook('In Ventory', 'refuse'), 'webhook', /cannot be the id/],
+  [
+    'a bad fallback of a webhook',
+    regional({ otherwise: webhook('a', { allocate: 'fixed', endpoints: [] }) }),
+    'otherwise.otherwise.endpoints',
+    /at least one/,
+  ],
   ['no endpoint', { allocate: 'fixed', endpoints: [] }, 'endpoints', /at least one/],
   ['no URI', { allocate: 'fixed', endpoints: ['broker'] }, 'endpoints.0', /not an endpoint/],
   [

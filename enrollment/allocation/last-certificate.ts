@@ -1,8 +1,8 @@
 import { readCertificate } from '../../ca/certificate.ts';
 import { endpointsIn } from '../../ca/extensions/upstream-endpoints.ts';
 import type { IssuanceRecord } from '../../ca/issuance-ledger.ts';
-import type { AllocationCase } from '../../enrollment/allocation/allocate.ts';
-import type { Caller } from '../../enrollment/authenticator.ts';
+import type { Caller } from '../authenticator.ts';
+import type { AllocationCase } from './allocate.ts';
 
 /** The certificate that a device works with, and what it says. */
 export interface LastCertificate {
