@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   manufacturer: async () => (await import('./commands/manufacturer.ts')).manufacturerCommand(),
   allocation: async () => (await import('./commands/allocation.ts')).allocationCommand(),
   allocate: async () => (await import('./commands/allocate.ts')).allocateCommand(),
+  campaign: async () => (await import('./commands/campaign.ts')).campaignCommand(),
   pending: async () => (await import('./commands/pending.ts')).pendingCommand(),
   cert: async () => (await import('./commands/cert.ts')).certCommand(),
   ca: async () => (await import('./commands/ca.ts')).caCommand(),

@@ -11,8 +11,11 @@ import {
   readCertificationAuthority,
   requireActive,
 } from '../ca/certification-authority.ts';
+import { FollowedRules } from '../enrollment/allocation/followed-rules.ts';
 import { relocateSoftHsmToken } from '../hsm/create-softhsm-token.ts';
+import type { Stores } from '../storage/stores.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
+import { runCampaigns } from './campaigns.ts';
 import { type Config, type ListenAddress, readSecret } from './config.ts';
 import { dataPaths } from './data-directory.ts';
 import { Deliverer } from './events/deliverer.ts';
@@ -96,6 +99,8 @@ export async function startServer(
     const deliverer = new Deliverer({ ...parts, ...config.events });
     deliverer.start();
     opened.push(() => deliverer.stop());
+    const campaigns = await startCampaigns(stores, config, logger);
+    opened.push(() => campaigns.stop());
     const leave = (path: string, url: string) => {
       writeFileSync(path, `${url}\n`);
       opened.push(() => rmSync(path, { force: true }));
@@ -113,6 +118,13 @@ export async function startServer(
     await stop();
     throw error;
   }
+}
+
+async function startCampaigns(stores: Stores, { endpointArc }: Config, logger: Logger) {
+  const { allocation: directory, campaignTurns: turns, devices, ledger } = stores;
+  // Each look reads them again by itself, and reports what keeps it from that.
+  const rules = await FollowedRules.read({ directory, report: () => undefined });
+  return runCampaigns({ turns, devices, ledger, endpointArc, rules, logger });
 }
 
 function warnOfMissing(

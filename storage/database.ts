@@ -354,6 +354,37 @@ export interface WebhookDeliveryTable {
   problem: string | null;
 }
 
+export interface CampaignTable {
+  name: string;
+  /** JSON of a CampaignChange. */
+  change: string;
+  pace_devices: number;
+  pace_seconds: number;
+  state: string;
+  /** Whoever releases devices moves it on, and only from where it found it. */
+  next_release_at: string;
+  created_at: string;
+  created_by: string;
+  ended_at: string | null;
+}
+
+export interface CampaignDeviceTable {
+  campaign: string;
+  device: string;
+  position: number;
+  state: string;
+  /** JSON of the Place that it had. */
+  former: string;
+  /** 1 until the campaign has ended; a device is in one such campaign at most. */
+  active: number;
+  released_at: string | null;
+  moved_at: string | null;
+  /** Serial number of the newest certificate since it was released; kept by a trigger. */
+  renewed: string | null;
+  checked_at: string | null;
+  reason: string | null;
+}
+
 export interface Database {
   tenant: TenantTable;
   device_group: DeviceGroupTable;
@@ -385,6 +416,8 @@ export interface Database {
   webhook: WebhookTable;
   webhook_secret: WebhookSecretTable;
   webhook_delivery: WebhookDeliveryTable;
+  campaign: CampaignTable;
+  campaign_device: CampaignDeviceTable;
   allocation_policy: AllocationPolicyTable;
   endpoint_down: EndpointDownTable;
   allocation_revision: AllocationRevisionTable;

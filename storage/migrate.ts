@@ -21,6 +21,7 @@ import * as allocation from './migrations/0014-allocation.ts';
 import * as manufacturers from './migrations/0015-manufacturers.ts';
 import * as pairingCodes from './migrations/0016-pairing-codes.ts';
 import * as events from './migrations/0017-events.ts';
+import * as campaigns from './migrations/0018-campaigns.ts';
 import * as provisioning from './migrations/0020-provisioning.ts';
 
 const migrations: Record<string, Migration> = {
@@ -41,6 +42,7 @@ const migrations: Record<string, Migration> = {
   '0015-manufacturers': manufacturers,
   '0016-pairing-codes': pairingCodes,
   '0017-events': events,
+  '0018-campaigns': campaigns,
   '0020-provisioning': provisioning,
 };
 

@@ -45,6 +45,8 @@ export async function openStoresInThread(
     webhooks: connection.store('webhooks'),
     deliveries: connection.store('deliveries'),
     allocation: connection.store('allocation'),
+    campaigns: connection.store('campaigns'),
+    campaignTurns: connection.store('campaignTurns'),
     crls: connection.store('crls'),
     crlMaker,
     caState: connection.store('caState'),

@@ -4,6 +4,8 @@ import type { CrlStore } from '../ca/crl-store.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { AllocationDirectory } from '../enrollment/allocation/allocation-directory.ts';
 import type { Approvals } from '../enrollment/approvals.ts';
+import type { CampaignTurns } from '../enrollment/campaigns/campaign-turns.ts';
+import type { Campaigns } from '../enrollment/campaigns/campaigns.ts';
 import type { DeviceKeys } from '../enrollment/device-keys.ts';
 import type { DeviceRegistry } from '../enrollment/device-registry.ts';
 import type { DigestNonces } from '../enrollment/digest-nonces.ts';
@@ -21,6 +23,8 @@ import { refuseMovedAway } from './move-mark.ts';
 import { SqlAllocation } from './sql-allocation.ts';
 import { SqlApprovals } from './sql-approvals.ts';
 import { SqlCaState } from './sql-ca-state.ts';
+import { SqlCampaignTurns } from './sql-campaign-turns.ts';
+import { SqlCampaigns } from './sql-campaigns.ts';
 import { SqlCrlStore } from './sql-crl-store.ts';
 import { SqlDeliveries } from './sql-deliveries.ts';
 import { SqlDeviceKeys } from './sql-device-keys.ts';
@@ -55,6 +59,8 @@ export interface Stores {
   readonly webhooks: Webhooks;
   readonly deliveries: Deliveries;
   readonly allocation: AllocationDirectory;
+  readonly campaigns: Campaigns;
+  readonly campaignTurns: CampaignTurns;
 }
 
 export interface StorageConfig {
@@ -83,6 +89,8 @@ export function storesOver(transactions: Transactions, limits: FailureLimits): S
     webhooks: new SqlWebhooks(transactions),
     deliveries: new SqlDeliveries(transactions),
     allocation: new SqlAllocation(transactions),
+    campaigns: new SqlCampaigns(transactions),
+    campaignTurns: new SqlCampaignTurns(transactions),
     crls,
     crlMaker: new CrlMakerHere(crls),
     caState: new SqlCaState(transactions),

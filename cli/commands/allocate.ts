@@ -143,7 +143,7 @@ function report(tally: Tally, compares: boolean, json: true | undefined): void {
     shares.map((share) => ({
       region: share.region,
       broker: share.broker,
-      endpoint: placeOf(share),
+      endpoint: placeOfShare(share),
       devices: share.devices,
       share: `${(share.share * 100).toFixed(1)} %`,
     })),
@@ -152,7 +152,13 @@ function report(tally: Tally, compares: boolean, json: true | undefined): void {
   if (compares && devices > 0) print(`\n${moved} of ${devices} devices would move.`);
 }
 
-function placeOf({ endpoint, webhook, refused, quarantined }: Share): string | undefined {
+/** Where devices connect first, in words. */
+export function placeOfShare({
+  endpoint,
+  webhook,
+  refused,
+  quarantined,
+}: Share): string | undefined {
   if (refused) return 'refused';
   if (webhook !== undefined) return `the webhook ${webhook} would be asked`;
   return quarantined ? `${endpoint} (quarantine)` : endpoint;

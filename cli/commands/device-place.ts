@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import { lastCertificateOf, renewalCase } from '../../enrollment/allocation/last-certificate.ts';
 import { prospectOf } from '../../enrollment/allocation/prospect.ts';
+import { type Campaign, describePlace, type Member } from '../../enrollment/campaigns/campaign.ts';
 import { rulesOnRecord } from '../allocation/rules-on-record.ts';
 import { type DataOption, operator, withJson, withStores } from '../data.ts';
 import { describeContext, type PlaceOptions, placeChangeIn, withPlace } from '../device-place.ts';
@@ -44,8 +45,10 @@ async function show(id: string, options: JsonOption): Promise<void> {
     const records = await stores.ledger.list({ subscriber: id, limit: mostCertificates });
     const last = lastCertificateOf(records, endpointArc, new Date());
     const prospect = prospectOf(renewalCase(known, last), await rulesOnRecord(stores));
+    const membership = await stores.campaigns.membershipOf(id);
     return {
       ...known.device,
+      ...(membership ? { campaign: describeMembership(membership) } : {}),
       ...('refusal' in prospect
         ? { endpoints: [], refusal: prospect.refusal }
         : prospect.ask
@@ -57,6 +60,11 @@ async function show(id: string, options: JsonOption): Promise<void> {
   });
   if (options.json) printJson(shown);
   else printFields({ ...shown, context: describeContext(shown.context) });
+}
+
+function describeMembership({ campaign, member }: { campaign: Campaign; member: Member }): string {
+  const { name, state, change } = campaign;
+  return `${name} (${state}), to ${describePlace(change)}: ${member.state}`;
 }
 
 async function setPlace(id: string, options: JsonOption & PlaceOptions): Promise<void> {
