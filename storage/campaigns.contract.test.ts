@@ -144,6 +144,7 @@ for (const [engine, open] of Object.entries(engines))
       await stores.devices.setStatus(blocked, 'blocked', 'bob', at(1));
       await stores.devices.setPlace(same, { site: 'elsewhere' }, 'bob', at(1));
       assert.equal(await release(name, [changed, gone, anew, blocked, same]), 1);
+      assert.equal(await stores.campaigns.membershipOf(changed), undefined, 'another may have it');
       const reasons = [
         [changed, 'it is in region c, and the campaign had it in region a'],
         [gone, 'it is no longer registered'],

@@ -375,7 +375,7 @@ export interface CampaignDeviceTable {
   state: string;
   /** JSON of the Place that it had. */
   former: string;
-  /** 1 until the campaign has ended; a device is in one such campaign at most. */
+  /** 1 until the campaign has ended, or has passed the device over; a device is in one such campaign at most. */
   active: number;
   released_at: string | null;
   moved_at: string | null;

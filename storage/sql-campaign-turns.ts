@@ -153,11 +153,11 @@ async function releaseOne(
   const row = await deviceRow(transaction, device);
   const changed = changeSince(row, campaign, former) ?? blockedSince(row);
   if (changed !== undefined) {
-    await setMember(transaction, member, 'skipped', { reason: changed });
+    await setMember(transaction, member, 'skipped', { reason: changed, active: 0 });
     return false;
   }
   if (objection !== undefined) {
-    await setMember(transaction, member, 'failed', { reason: objection });
+    await setMember(transaction, member, 'failed', { reason: objection, active: 0 });
     return false;
   }
   await setPlace(transaction, campaign, device, campaign.change, at);
@@ -248,7 +248,7 @@ async function setMember(
   transaction: Transaction,
   { campaign, device }: MemberRow,
   state: MemberState,
-  values: { reason?: string | null; released_at?: string },
+  values: { reason?: string | null; released_at?: string; active?: 0 },
 ): Promise<void> {
   await transaction
     .updateTable('campaign_device')

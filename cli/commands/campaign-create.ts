@@ -109,9 +109,7 @@ function reportPreview({ change, pace, chosen }: Order, preview: Preview, json?:
   print(
     `${devices.length} device(s) would be released to ${describePlace(change)} at ${paceText(pace)}, which takes ${durationText(lasts(devices.length, pace))}; ${to.moved} would get other endpoints.`,
   );
-  if (thereAlready > 0) print(`${thereAlready} more are there already.`);
-  for (const { device, campaign } of busy.slice(0, mostShown))
-    print(`${device} is left out: it is in the campaign ${campaign}.`);
+  printLeftOut(chosen);
   for (const [title, shares] of [
     ['Now they go to', from.shares],
     ['Then they go to', to.shares],
@@ -134,10 +132,19 @@ function rowOf(share: Share) {
 function reportStart({ name, change, pace, chosen }: Order, json?: true): void {
   const { devices, thereAlready, busy } = chosen;
   if (json) printJson({ name, change, pace, devices: devices.length, thereAlready, busy });
-  else
+  else {
     print(
       `The campaign ${name} releases ${devices.length} device(s) to ${describePlace(change)} at ${paceText(pace)}; \`bestow campaign show ${name}\` says how far it is.`,
     );
+    printLeftOut(chosen);
+  }
+}
+
+function printLeftOut({ thereAlready, busy }: Chosen): void {
+  if (thereAlready > 0) print(`${thereAlready} more are there already.`);
+  for (const { device, campaign } of busy.slice(0, mostShown))
+    print(`${device} is left out: it is in the campaign ${campaign}.`);
+  if (busy.length > mostShown) print(`So are ${busy.length - mostShown} more.`);
 }
 
 /** About, for people. */

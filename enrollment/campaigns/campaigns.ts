@@ -34,7 +34,7 @@ export interface Campaigns {
   find(name: string): Promise<CampaignProgress | undefined>;
   /** In the order of their turns. */
   members(name: string, filter: { state?: MemberState; limit: number }): Promise<Member[]>;
-  /** The campaign that has not ended in which the device is. */
+  /** The campaign that has not ended in which the device is, unless that has passed it over. */
   membershipOf(
     device: string,
   ): Promise<{ readonly campaign: Campaign; readonly member: Member } | undefined>;
