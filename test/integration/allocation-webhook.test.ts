@@ -9,9 +9,9 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { withStores } from '../../cli/data.ts';
 import { BestowServer } from '../support/bestow.ts';
-import { RenewingDevice } from '../support/renewing-device.ts';
 import { eventually } from '../support/eventually.ts';
 import { enlist } from '../support/registry.ts';
+import { RenewingDevice } from '../support/renewing-device.ts';
 import { answering, verify, WebhookReceiver } from '../support/webhook-receiver.ts';
 
 const timeout = 60_000;

@@ -13,9 +13,9 @@ import { defaultSettings } from '../../enrollment/group-settings.ts';
 import { loadConfig } from '../../server/config.ts';
 import { openStores } from '../../storage/stores.ts';
 import { BestowServer } from '../support/bestow.ts';
-import { RenewingDevice } from '../support/renewing-device.ts';
 import { eventually } from '../support/eventually.ts';
 import { auditOf, enlist } from '../support/registry.ts';
+import { RenewingDevice } from '../support/renewing-device.ts';
 
 const timeout = 60_000;
 const files = mkdtempSync(join(tmpdir(), 'bestow-campaigns-test-'));

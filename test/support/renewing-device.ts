@@ -54,8 +54,7 @@ export class RenewingDevice {
     credentials: Parameters<CurlDevice['enroll']>[2],
   ): Promise<CurlAnswer> {
     const answer = await this.#curl.enroll(operation, request, credentials);
-    if (answer.status === 200)
-      this.#held = { key, certificate: this.#curl.certificateIn(answer) };
+    if (answer.status === 200) this.#held = { key, certificate: this.#curl.certificateIn(answer) };
     return answer;
   }
 }
