@@ -12,6 +12,7 @@ import { encodeSubject } from '../../ca/distinguished-name.ts';
 import { defaultEndpointArc, endpointsIn } from '../../ca/extensions/upstream-endpoints.ts';
 import { Unavailable } from '../../ca/unavailable.ts';
 import type { OpenStores } from '../../storage/stores.ts';
+import { authorizedOrder } from '../../test/support/authorized-order.ts';
 import { forgeRequest } from '../../test/support/forged-request.ts';
 import { openFreshStores } from '../../test/support/fresh-stores.ts';
 import { noAuthorization } from '../../test/support/no-authorization.ts';
@@ -57,7 +58,7 @@ beforeEach(() => {
 });
 
 interface Asking {
-  readonly order: EnrollmentOrder;
+  readonly order: EnrollmentOrder<'enroll'>;
   readonly plan: ReturnType<typeof makePlan>;
 }
 
@@ -78,7 +79,7 @@ async function newcomer(
     endpoints: [],
   });
   const policy: AllocationPolicy = { allocate: 'webhook', webhook: 'inventory', otherwise };
-  const order: EnrollmentOrder = {
+  const order = authorizedOrder('enroll', {
     request: await parseCertificateRequest(forgeRequest()),
     caller: {
       ...{ device, tenant, credential: plan.credential },
@@ -89,7 +90,7 @@ async function newcomer(
     allocation: { ...noRules, policies: new Map([[group.label, readyPolicy(policy)]]) },
     source: '192.0.2.1',
     requestId: `request-${counter}`,
-  };
+  } as const);
   return { order, plan };
 }
 
@@ -97,7 +98,7 @@ const enroll = ({ plan, order }: Asking, changed = parts) => admit(plan, order, 
 const says = ({ certificate }: Issued) =>
   endpointsIn(readCertificate(certificate), defaultEndpointArc);
 const untouched = async ({ order }: Asking) => {
-  const { id: device } = order.caller.device;
+  const { id: device } = order.authorized.caller.device;
   const [password] = await stores.oneTimePasswords.list({ device, limit: 1 });
   assert.equal(password?.state, 'unused');
   assert.deepEqual(await stores.ledger.list({ subscriber: device, limit: 9 }), []);
@@ -109,7 +110,7 @@ test('what it names stands in the certificate and on record', async () => {
   assert.deepEqual(says(issued), ['mqtts://named.example']);
   const record = await stores.ledger.list({ subscriber: asking.plan.subscriber ?? '', limit: 1 });
   assert.deepEqual(record[0]?.endpoints, ['mqtts://named.example']);
-  const { device, group, tenant } = asking.order.caller;
+  const { device, group, tenant } = asking.order.authorized.caller;
   assert.partialDeepStrictEqual(asked, [
     {
       ...{ webhook: 'inventory', device: device.id, group: group.label, tenant: tenant.id },

@@ -26,7 +26,8 @@ export async function askEndpoints(
   order: KeylessOrder,
   { authority, webhooks }: AskingParts,
 ): Promise<readonly string[] | undefined> {
-  const { caller, source, allocation } = order;
+  const { source, allocation } = order;
+  const { caller } = order.authorized;
   const ask = webhookToAsk(allocationCase(caller, source), allocation);
   if (!ask) return undefined;
   await authority.requireIssuable(plan);
@@ -60,9 +61,10 @@ async function answerOr(
 
 function questionOf(
   plan: CertificatePlan | KeylessPlan,
-  { caller, request, source, requestId }: KeylessOrder,
+  { authorized, request, source, requestId }: KeylessOrder,
   to: Pick<EndpointQuestion, 'webhook' | 'region'>,
 ): EndpointQuestion {
+  const { caller } = authorized;
   const { device, group, tenant } = caller;
   return {
     ...to,
