@@ -233,6 +233,30 @@ describe('what contradicts itself is refused, with its path', () => {
     ['nobody', { subject: {} }, 'subject', /RFC 5280/],
     ['perhaps nobody', { subject: { serialNumber: '{serial?}' } }, 'subject', /RFC 5280/],
     [
+      'perhaps nobody, by the context',
+      { subject: { localityName: '{context.hall?}' } },
+      'subject',
+      /RFC 5280/,
+    ],
+    [
+      'a family without a name',
+      { subject: { commonName: '{context}' } },
+      'subject.commonName',
+      /stands for nothing; .*\{context\.NAME\}/,
+    ],
+    [
+      'a name that no entry of the context can have',
+      { subject: { commonName: '{context.-hall}' } },
+      'subject.commonName',
+      /brace/,
+    ],
+    [
+      'a family of nothing',
+      { subject: { commonName: '{device.hall}' } },
+      'subject.commonName',
+      /stands for nothing/,
+    ],
+    [
       'a form in both lists',
       { subjectAltNames: { always: ['DNS'], requested: ['DNS'] } },
       'subjectAltNames.requested',
@@ -259,6 +283,18 @@ describe('what contradicts itself is refused, with its path', () => {
     [
       'a pattern with a placeholder of nothing',
       { subjectAltNames: { patterns: ['DNS:{host}.example'] } },
+      'subjectAltNames.patterns.0',
+      /stands for nothing/,
+    ],
+    [
+      'a pattern that would leave something out',
+      { subjectAltNames: { patterns: ['DNS:{site?}.example'] } },
+      'subjectAltNames.patterns.0',
+      /stands for nothing/,
+    ],
+    [
+      'a pattern with a family of nothing',
+      { subjectAltNames: { patterns: ['DNS:{site.hall}.example'] } },
       'subjectAltNames.patterns.0',
       /stands for nothing/,
     ],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { matchesPattern } from './name-pattern.ts';
 
-const values = { device: 'Pump-1', tenant: 'acme', serial: undefined };
+const values = { device: 'Pump-1', tenant: 'acme', serial: undefined, 'context.hall': '7' };
 const rows: [name: string, pattern: string, matches: boolean][] = [
   ['DNS:a.example', 'DNS:a.example', true],
   ['DNS:a.example', 'DNS:A.Example', true],
@@ -16,6 +16,8 @@ const rows: [name: string, pattern: string, matches: boolean][] = [
   ['DNS:pump-1.plant.example', 'DNS:{device}*.plant.example', false],
   ['DNS:acme-x.acme.example', 'DNS:*-*.{tenant}.example', true],
   ['DNS:x.example', 'DNS:{serial}.example', false],
+  ['DNS:h7.example', 'DNS:h{context.hall}.example', true],
+  ['DNS:h.example', 'DNS:h{context.floor}.example', false],
   ['URI:urn:dev:x', 'URI:urn:dev:*', true],
   ['URI:urn:dev:x/y', 'URI:urn:dev:*', false],
   ['URI:URN:dev:x', 'URI:urn:dev:*', false],

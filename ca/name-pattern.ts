@@ -4,7 +4,13 @@
  */
 
 import { type GeneralNameForm, generalNameForms } from './general-names.ts';
-import type { TemplateValues } from './subject-template.ts';
+import {
+  describePlaceholders,
+  fillPlaceholders,
+  isPlaceholder,
+  placeholdersIn,
+  type TemplateValues,
+} from './subject-template.ts';
 
 /** The form of a name in canonical text, or of a pattern. */
 export function formOf(name: string): GeneralNameForm | undefined {
@@ -19,12 +25,16 @@ export function patternProblem(
 ): string | undefined {
   if (!formOf(pattern))
     return `"${pattern}" must begin with ${generalNameForms.map((form) => `${form}:`).join(', ')}.`;
-  const unknown = pattern
-    .match(/\{[^}]*\}?|\}/g)
-    ?.find((each) => !placeholders.includes(each.slice(1, -1)));
+  const unknown = pattern.match(/\{[^}]*\}?|\}/g)?.find((each) => !isWritten(each, placeholders));
   if (unknown)
-    return `"${unknown}" stands for nothing; there are ${placeholders.map((name) => `{${name}}`).join(', ')}.`;
+    return `"${unknown}" stands for nothing; there are ${describePlaceholders(placeholders)}.`;
   return undefined;
+}
+
+/** Nothing is left out of a pattern: there is no `{serial?}` here. */
+function isWritten(text: string, placeholders: readonly string[]): boolean {
+  const [name] = placeholdersIn([text]);
+  return name !== undefined && text === `{${name}}` && isPlaceholder(name, placeholders);
 }
 
 /** A pattern with a placeholder that has no value matches nothing. */
@@ -48,13 +58,8 @@ function lowerValue(piece: string): string {
 }
 
 function filled(pattern: string, values: TemplateValues): string | undefined {
-  let complete = true;
-  const text = pattern.replace(/\{([a-z]+)\}/g, (_, name: string) => {
-    const value = values[name];
-    complete &&= value !== undefined && !value.includes('*');
-    return value ?? '';
-  });
-  return complete ? text : undefined;
+  const complete = placeholdersIn([pattern]).every((name) => values[name]?.includes('*') === false);
+  return complete ? fillPlaceholders(pattern, values) : undefined;
 }
 
 /** Each wildcard ends at a dot, a slash or where the next piece may begin, so all ends are tried from left to right. */

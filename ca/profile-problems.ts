@@ -10,7 +10,7 @@ import { type ExtendedKeyUsage, purposeIdentifier } from './extensions/extended-
 import type { KeyUsage } from './extensions/key-usage.ts';
 import { usagesOfKeyType } from './key-usage-of-key.ts';
 import { formOf, patternProblem } from './name-pattern.ts';
-import { attributeProblem } from './subject-template.ts';
+import { attributeProblem, isOptional } from './subject-template.ts';
 
 export interface ProfileProblem {
   /** In the YAML, such as `subjectAltNames.required`. */
@@ -23,7 +23,10 @@ export interface ProfileProblem {
 export const shortLived = 7 * 86_400;
 const mostBackdate = 86_400;
 
-const devicePlaceholders = ['device', 'serial', 'tenant', 'group'];
+const devicePlaceholders = [
+  ...['device', 'serial', 'tenant', 'group'],
+  ...['region', 'site', 'building', 'manufacturer', 'context.NAME'],
+];
 const placeholdersOf: Readonly<Record<string, readonly string[]>> = {
   'tls-server': ['host'],
   'cmc-responder': ['ca'],
@@ -55,7 +58,7 @@ function subjectProblems({ name, subject }: Profile): ProfileProblem[] {
 const twice = (list: readonly unknown[]) => new Set(list).size < list.length;
 const isDevice = ({ name }: Profile) => profileUse(name) !== 'own';
 const permits = ({ subjectAltNames: { always, requested } }: Profile) => [...always, ...requested];
-const canBeEmpty = ({ subject }: Profile) => subject.every(({ text }) => /\{[a-z]+\?\}/.test(text));
+const canBeEmpty = ({ subject }: Profile) => subject.every(isOptional);
 
 const rules: readonly [path: string, contradicts: (profile: Profile) => boolean, says: string][] = [
   [

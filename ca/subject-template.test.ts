@@ -4,7 +4,12 @@ import { readDer, tags } from './der.ts';
 import { encodeName, readName } from './distinguished-name.ts';
 import { renderSubject, type SubjectTemplate } from './subject-template.ts';
 
-const values = { device: 'pump-1', serial: undefined, tenant: 'acme' };
+const values = {
+  device: 'pump-1',
+  serial: undefined,
+  tenant: 'acme',
+  'context.Gear-box_2.no': 'G12',
+};
 
 describe('subjects from templates', () => {
   const made: [what: string, template: SubjectTemplate, subject: string][] = [
@@ -28,6 +33,14 @@ describe('subjects from templates', () => {
         { type: 'serialNumber', text: 'S{serial?}' },
       ],
       'commonName=pump-1',
+    ],
+    [
+      'names of a family, with all that such a name may have',
+      [
+        { type: 'commonName', text: '{context.Gear-box_2.no}' },
+        { type: 'localityName', text: '{context.hall?}' },
+      ],
+      'commonName=G12',
     ],
   ];
   for (const [what, template, subject] of made)

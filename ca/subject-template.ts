@@ -17,7 +17,40 @@ export type SubjectTemplate = readonly TemplateAttribute[];
 /** What stands for each placeholder; undefined where there is nothing. */
 export type TemplateValues = Readonly<Record<string, string | undefined>>;
 
-const placeholder = /\{([a-z]+)(\?)?\}/g;
+/** A name, or a name of a family such as `context.gearbox`; with a question mark where it may be missing. */
+const placeholder = /\{([a-z]+(?:\.[A-Za-z0-9][A-Za-z0-9._-]*)?)(\?)?\}/g;
+/** How a family stands in a list of placeholders: `context.NAME`. */
+const anyMember = '.NAME';
+
+/** Whether a list of placeholders has this one, by itself or in one of its families. */
+export function isPlaceholder(name: string, placeholders: readonly string[]): boolean {
+  const dot = name.indexOf('.');
+  return placeholders.includes(dot < 0 ? name : name.slice(0, dot) + anyMember);
+}
+
+/** Placeholders as they are written, for sentences. */
+export function describePlaceholders(placeholders: readonly string[]): string {
+  return placeholders.map((name) => `{${name}}`).join(', ');
+}
+
+/** The placeholders in texts, each once. */
+export function placeholdersIn(texts: readonly string[]): string[] {
+  return [
+    ...new Set(
+      texts.flatMap((text) => [...text.matchAll(placeholder)].map(([, name = '']) => name)),
+    ),
+  ];
+}
+
+/** Puts the values in; what has none is left out without a word. */
+export function fillPlaceholders(text: string, values: TemplateValues): string {
+  return text.replace(placeholder, (_, name: string) => values[name] ?? '');
+}
+
+/** Whether an attribute is left out where a value is missing. */
+export function isOptional({ text }: TemplateAttribute): boolean {
+  return [...text.matchAll(placeholder)].some(([, , optional]) => optional !== undefined);
+}
 
 /** @returns why an attribute cannot stand in a template with these placeholders, or undefined */
 export function attributeProblem(
@@ -25,9 +58,9 @@ export function attributeProblem(
   placeholders: readonly string[],
 ): string | undefined {
   const unknown = [...text.matchAll(placeholder)].find(
-    ([, name = '']) => !placeholders.includes(name),
+    ([, name = '']) => !isPlaceholder(name, placeholders),
   );
-  const known = placeholders.map((name) => `{${name}}`).join(', ');
+  const known = describePlaceholders(placeholders);
   if (unknown) return `${unknown[0]} stands for nothing; there are ${known}.`;
   const fixed = text.replace(placeholder, '');
   if (/[{}]/.test(fixed)) return `a brace belongs to a placeholder: ${known}.`;

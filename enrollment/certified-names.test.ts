@@ -43,6 +43,21 @@ describe('the subject', () => {
     );
   });
 
+  test('says where the device is, and what else is known of it', () => {
+    const subject = {
+      organizationName: '{manufacturer?}',
+      organizationalUnitName: ['{site}', '{building?}', '{region?}'],
+      commonName: '{context.gearbox}/{device}',
+      localityName: '{context.blank?}',
+    };
+    const place = { region: 'eu-1', site: 'Hall 7', context: { gearbox: 'G-12', blank: '' } };
+    const device = { ...bearer.device, ...place };
+    assert.deepEqual(
+      subjectOf(profileOf({ subject }), { ...bearer, device }).map(({ text }) => text),
+      ['Hall 7', 'eu-1', 'G-12/pump-1'],
+    );
+  });
+
   test('cannot be made without a serial number that the profile insists on', () => {
     const profile = profileOf({ subject: { commonName: '{device}', serialNumber: '{serial}' } });
     assert.throws(

@@ -14,9 +14,15 @@ import { identityMismatch } from './refusal.ts';
 /** Who is to be named. */
 export type Bearer = Pick<Caller, 'device' | 'tenant' | 'group'>;
 
-function valuesOf({ device, tenant, group }: Bearer): TemplateValues {
-  const { id, serialNumber } = device;
-  return { device: id, serial: serialNumber, tenant: tenant.id, group: group.label };
+/** What stands for the placeholders of a profile: what the registry knows, and nothing of a request. */
+export function valuesOf({ device, tenant, group }: Bearer): TemplateValues {
+  const { id, serialNumber, region, site, building, manufacturer, context = {} } = device;
+  const known = Object.entries(context).filter(([, text]) => text !== '');
+  return {
+    ...{ device: id, serial: serialNumber, tenant: tenant.id, group: group.label },
+    ...{ region, site, building, manufacturer },
+    ...Object.fromEntries(known.map(([name, text]) => [`context.${name}`, text])),
+  };
 }
 
 /** All that a subject of this device can say. @throws Refusal identity-mismatch where the template asks for more */

@@ -15,6 +15,7 @@ import { requireWellFormedCertificate } from '../../ca/lint/lint-certificate.ts'
 import { formOf } from '../../ca/name-pattern.ts';
 import { makeSerialNumber } from '../../ca/serial-number.ts';
 import { signStructure } from '../../ca/sign-structure.ts';
+import { fillPlaceholders, placeholdersIn } from '../../ca/subject-template.ts';
 import { validityOf } from '../../ca/validity.ts';
 import { allocatePerTenant } from '../../enrollment/allocation/per-tenant.ts';
 import {
@@ -22,7 +23,9 @@ import {
   namesOf,
   permittedNames,
   subjectOf,
+  valuesOf,
 } from '../../enrollment/certified-names.ts';
+import type { Device } from '../../enrollment/device.ts';
 import type { Group } from '../../enrollment/group.ts';
 import { defaultSettings } from '../../enrollment/group-settings.ts';
 import { acceptedKeyTypes } from '../../enrollment/request-requirements.ts';
@@ -80,10 +83,14 @@ export async function previewCertificate(
 }
 
 const imaginary = { device: 'example-device', tenant: 'example', group: 'example', serial: '0001' };
+const places = ['region', 'site', 'building', 'manufacturer'] as const;
 
-/** A device that is not there, with the names that the profile always gives or asks for. @throws TypeError */
+/**
+ * A device that is not there, with the names that the profile always gives or asks for, and with all that it may say of a
+ * device. @throws TypeError
+ */
 export function imaginaryBearer(
-  { name, subjectAltNames: { always, required, patterns } }: Profile,
+  { name, subject, subjectAltNames: { always, required, patterns } }: Profile,
   known: { readonly tenant: Tenant; readonly group: Group } | undefined,
 ): Bearer {
   const tenant = known?.tenant ?? {
@@ -96,15 +103,27 @@ export function imaginaryBearer(
     tenant: tenant.id,
     settings: { ...defaultSettings, profile: name },
   };
-  const values = { ...imaginary, tenant: tenant.id, group: group.label };
+  const { device: id, serial: serialNumber } = imaginary;
+  // A country has a code, and anything else can be an example.
+  const text = (placeholder: string) =>
+    subject.some((each) => each.type === 'countryName' && each.text.includes(`{${placeholder}`))
+      ? 'XX'
+      : 'example';
+  const context = placeholdersIn([...subject.map((each) => each.text), ...patterns])
+    .filter((placeholder) => placeholder.startsWith('context.'))
+    .map((placeholder) => [placeholder.slice('context.'.length), text(placeholder)]);
+  const device: Device = {
+    ...{ id, tenant: tenant.id, group: group.label, serialNumber, names: [], status: 'active' },
+    ...Object.fromEntries(places.map((place) => [place, text(place)])),
+    context: Object.fromEntries(context),
+    role: name === 'registration-authority' ? name : 'device',
+  };
+  const values = valuesOf({ device, tenant, group });
   const names = [...new Set([...always, ...required])].map((form) => {
     const pattern = patterns.find((each) => formOf(each) === form) ?? examples[form];
-    return canonicalGeneralName(fill(pattern, values).replaceAll('*', 'example'));
+    return canonicalGeneralName(fillPlaceholders(pattern, values).replaceAll('*', 'example'));
   });
-  const { device: id, serial: serialNumber } = imaginary;
-  const role = name === 'registration-authority' ? name : 'device';
-  const device = { id, tenant: tenant.id, group: group.label, serialNumber, names } as const;
-  return { device: { ...device, status: 'active', role }, tenant, group };
+  return { device: { ...device, names }, tenant, group };
 }
 
 const examples: Readonly<Record<GeneralNameForm, string>> = {
@@ -113,7 +132,3 @@ const examples: Readonly<Record<GeneralNameForm, string>> = {
   URI: 'URI:urn:dev:{device}',
   email: 'email:{device}@example.com',
 };
-
-function fill(pattern: string, values: Readonly<Record<string, string>>): string {
-  return pattern.replace(/\{([a-z]+)\}/g, (_, name: string) => values[name] ?? '');
-}

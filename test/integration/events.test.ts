@@ -234,9 +234,12 @@ test('a group whose certificates somebody else must allow', { timeout }, async (
   const removed = await server.cli('webhook', 'remove', 'inventory');
   assert.equal(removed.exitCode, 5, removed.stderr);
   const ids = ['pump-11', 'pump-12', 'pump-13', 'pump-14'] as const;
+  const known = { region: 'eu-1', site: 'Hall 7', building: 'B2', context: { gearbox: 'G-12' } };
   const passwords = await enlist(
     server,
-    Object.fromEntries(ids.map((id) => [id, { group: 'asked', names: ['DNS:a.example'] }])),
+    Object.fromEntries(
+      ids.map((id) => [id, { group: 'asked', names: ['DNS:a.example'], ...known }]),
+    ),
   );
   const enroll = (device: string) => curl(device, passwords[device] ?? '', 'asked');
   const isUntouched = async (device: string) => {
@@ -254,6 +257,7 @@ test('a group whose certificates somebody else must allow', { timeout }, async (
     assert.partialDeepStrictEqual(asked.event.data, {
       ...{ device: 'pump-11', group: 'asked', tenant: 'default', source: '127.0.0.1' },
       publicKeyDigest: record?.publicKeyDigest,
+      context: known,
     });
   });
 
