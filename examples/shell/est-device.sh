@@ -94,7 +94,7 @@ ask() {
   : > "$work/body"
   code=0
   printf '%s\n' "$secrets" | (
-    ulimit -f 512
+    ulimit -c 0 && ulimit -f 512 || exit
     exec curl -q --silent --show-error --config - --proto '=https' --tlsv1.2 --connect-timeout 15 --max-time 60 \
       --cacert "$dir/root.pem" --capath "$work/none" --dump-header "$work/head" --output "$work/body" "$@" "$server/$operation"
   ) 2>"$work/error" || code=$?
