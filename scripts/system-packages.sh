@@ -4,7 +4,7 @@
 set -eu
 case ${1:-run} in
   run) packages='softhsm2 openssl curl' ;;
-  test) packages='softhsm2 openssl curl strongswan-pki libstrongswan-standard-plugins libbcpkix-java libbctls-java openjdk-17-jdk-headless p11-kit p11-kit-modules opensc libxml2-utils gnutls-bin nginx' ;;
+  test) packages='softhsm2 openssl curl strongswan-pki libstrongswan-standard-plugins libbcpkix-java libbctls-java openjdk-17-jdk-headless p11-kit p11-kit-modules opensc libxml2-utils gnutls-bin nginx mosquitto mosquitto-clients' ;;
   *) echo "usage: $0 run|test" >&2; exit 2 ;;
 esac
 
@@ -36,7 +36,9 @@ export DEBIAN_FRONTEND=noninteractive
 $run apt-get update -q >/dev/null
 # shellcheck disable=SC2086 # a list of words is meant
 $run apt-get install -y -q --no-install-recommends $missing >/dev/null
-# Tests run an nginx of their own: the service that comes with a new one is not wanted.
-case $missing in *\ nginx*)
-  if [ -d /run/systemd/system ]; then $run systemctl disable --quiet --now nginx; else $run service nginx stop >/dev/null 2>&1 || true; fi ;;
-esac
+# Tests run an nginx and a Mosquitto of their own: the service that comes with a new one is not wanted.
+for service in nginx mosquitto; do
+  case "$missing " in *\ $service\ *)
+    if [ -d /run/systemd/system ]; then $run systemctl disable --quiet --now $service; else $run service $service stop >/dev/null 2>&1 || true; fi ;;
+  esac
+done
