@@ -153,8 +153,9 @@ async function obtain(state, operation, credentials, names, options) {
     .require('server', `${state.directory} knows no server yet: see pair and trust.`)
     .trim();
   const root = state.require('root.pem', 'There is no root to trust: see pair and trust.');
-  const pem = state.pendingKey();
-  const key = createPrivateKey(pem);
+  // Who enrolls again does so with the key that it is known by: it may be all that the server knows it by.
+  const held = operation === 'simpleenroll' ? state.read('device.pem') : undefined;
+  const key = createPrivateKey(held ?? state.pendingKey());
   const request = makeRequest(key, names.subject, names.extensions);
   const seconds = Number(options.w ?? 3600);
   if (!(seconds >= 0)) throw new WrongUsage();
@@ -167,7 +168,10 @@ async function obtain(state, operation, credentials, names, options) {
   if (!between)
     throw new Error('The new certificate is not one to use: the root does not vouch for it today.');
   state.write('cacerts.pem', authorities.join(''));
-  state.write('device.pem', [leaf, ...between, pem].join(''));
+  state.write(
+    'device.pem',
+    [leaf, ...between, key.export({ type: 'pkcs8', format: 'pem' })].join(''),
+  );
   state.remove('pending.key');
   state.remove('credential');
   show(state);

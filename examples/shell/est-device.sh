@@ -140,17 +140,26 @@ send() {
 
 # --- key, request, certificate ---------------------------------------------------------------------------------------
 
-# By link(2) the first of two that run at once makes the key, and the other takes the same one.
+# For a renewal, or a device that has no certificate. By link(2) the first of two that run at once makes the key, and the
+# other takes the same one.
 pending_key() {
-  [ -f "$dir/pending.key" ] && return
+  key=$dir/pending.key
+  [ -f "$key" ] && return
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/key" 2>"$work/error" ||
     die "no key was made: $(cat "$work/error")"
-  ln "$work/key" "$dir/pending.key" 2>/dev/null || [ -f "$dir/pending.key" ]
+  ln "$work/key" "$key" 2>/dev/null || [ -f "$key" ]
+}
+
+# Who enrolls again does so with the key that it is known by: it may be all that the server knows it by.
+enrolling_key() {
+  [ -f "$dir/device.pem" ] || { pending_key; return; }
+  key=$work/key
+  openssl pkey -in "$dir/device.pem" -out "$key"
 }
 
 # make_request OPTION OF "openssl req" ...
 make_request() {
-  openssl req -new -key "$dir/pending.key" -outform DER -out "$work/request.der" "$@" 2>"$work/error" ||
+  openssl req -new -key "$key" -outform DER -out "$work/request.der" "$@" 2>"$work/error" ||
     die "no request was made: $(cat "$work/error")"
   openssl base64 -in "$work/request.der" -out "$work/request"
 }
@@ -179,7 +188,7 @@ request_of_renewal() {
 # Takes the answer's certificate into use once it is known to be good: until then all stays as it was.
 install_certificate() {
   split_certificates
-  openssl pkey -in "$dir/pending.key" -pubout -out "$work/public"
+  openssl pkey -in "$key" -pubout -out "$work/public"
   leaf=''
   for each in "$work"/cert-*.pem; do
     openssl x509 -in "$each" -noout -pubkey | cmp -s - "$work/public" && cp "$each" "$work/leaf.pem" && leaf=yes
@@ -194,7 +203,7 @@ install_certificate() {
     [ "$(fingerprint_of "$each")" != "$(fingerprint_of "$dir/root.pem")" ] || continue
     if verify -untrusted "$each" "$work/leaf.pem"; then openssl x509 -in "$each" >> "$work/device.pem"; fi
   done
-  cat "$dir/pending.key" >> "$work/device.pem"
+  cat "$key" >> "$work/device.pem"
   sync
   mv -f "$work/device.pem" "$dir/device.pem"
   rm -f "$dir/pending.key" "$dir/credential"
@@ -270,11 +279,11 @@ trust() {
 }
 
 enroll() {
-  subject=/ user='' password_file='' chain='' key='' secrets='' wait=3600
+  subject=/ user='' password_file='' chain='' chain_key='' secrets='' wait=3600
   while getopts s:u:p:c:k:w: option; do
     case $option in
       s) subject=$OPTARG ;; u) user=$OPTARG ;; p) password_file=$OPTARG ;;
-      c) chain=$OPTARG ;; k) key=$OPTARG ;; w) wait=$OPTARG ;; *) usage ;;
+      c) chain=$OPTARG ;; k) chain_key=$OPTARG ;; w) wait=$OPTARG ;; *) usage ;;
     esac
   done
   have_server
@@ -285,9 +294,9 @@ enroll() {
     secrets="user = \"$(quoted "$(sed -n 1p "$dir/credential"):$(sed -n 2p "$dir/credential")")\""
   fi
   if [ -n "$chain" ]; then
-    secrets=$(printf '%s\ncert = "%s"\nkey = "%s"' "$secrets" "$(quoted "$chain")" "$(quoted "${key:-$chain}")")
+    secrets=$(printf '%s\ncert = "%s"\nkey = "%s"' "$secrets" "$(quoted "$chain")" "$(quoted "${chain_key:-$chain}")")
   fi
-  pending_key
+  enrolling_key
   make_request -subj "$subject"
   send simpleenroll
   install_certificate

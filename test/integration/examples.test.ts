@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { withStores } from '../../cli/data.ts';
+import type { NewDevice } from '../../enrollment/device-registry.ts';
 import { defaultSettings, type GroupSettings } from '../../enrollment/group-settings.ts';
 import { BestowServer } from '../support/bestow.ts';
 import { eventually } from '../support/eventually.ts';
@@ -47,9 +48,10 @@ before(async () => {
   await server.json('profile', 'set', file, '--activate');
   await withStores({ data: server.data }, async ({ tenants }) => {
     const groups: Record<string, Partial<GroupSettings>> = {
-      kiosks: { pairingCodes: true },
+      kiosks: { possession: 'pairing-code' },
       gateways: { approval: true },
-      pumps: { factoryCertificates: 'listed' },
+      pumps: { identity: 'factory-certificate', possession: 'none' },
+      edge: { possession: 'none', trust: 'first-use' },
       sensors: { profile: 'brief' },
     };
     for (const [label, changes] of Object.entries(groups)) {
@@ -68,7 +70,13 @@ const setStatus = (id: string, status: 'active' | 'blocked') =>
     devices.setStatus(id, status, 'test', new Date()),
   );
 
-/** Trusts what this text is of: the root's fingerprint. */
+/** Of a group whose devices have no password. */
+const register = (id: string, group: string, known: Partial<NewDevice> = {}) =>
+  withStores({ data: server.data }, ({ devices }) =>
+    devices.add({ id, tenant: 'default', group, names: [], ...known }, 'test', new Date()),
+  );
+
+/** As `bestow init` prints it. */
 function fingerprint(): string {
   return new X509Certificate(server.root).fingerprint256;
 }
@@ -160,11 +168,31 @@ for (const kind of exampleKinds)
       using device = new ExampleDevice(kind);
       const id = `pump-${kind}`;
       const serialNumber = `SN-${kind}`;
-      await enlist(server, { [id]: { group: 'pumps', manufacturer: 'maker', serialNumber } });
+      await register(id, 'pumps', { manufacturer: 'maker', serialNumber });
       const { chainFile, keyFile } = maker.device(serialNumber);
       await device.must(['trust', `${server.est}/pumps`, server.rootFile]);
       await device.must(['enroll', '-c', chainFile, '-k', keyFile]);
       await assertEnrolled(device, `CN=${id}\nserialNumber=${serialNumber}`);
+    });
+
+    test('comes with its name alone, is known by its key, and enrolls again by that', async () => {
+      const [first, second] = [new ExampleDevice(kind), new ExampleDevice(kind)];
+      using both = new DisposableStack();
+      const id = `edge-${kind}`;
+      await register(id, 'edge');
+      for (const device of [first, second])
+        await both.use(device).must(['trust', `${server.est}/edge`, fingerprint()]);
+      await first.must(['enroll', '-s', `/CN=${id}`]);
+      await assertEnrolled(first, `CN=${id}`);
+      const copy = await second.run(['enroll', '-s', `/CN=${id}`]);
+      assert.equal(copy.exitCode, 1);
+      assert.match(copy.stderr, /403: .*came with another key before/);
+      const { publicKey } = certificateIn(first);
+      await first.must(['enroll', '-s', `/CN=${id}`]);
+      assert.ok(certificateIn(first).publicKey.equals(publicKey));
+      await first.must(['renew', '-f']);
+      assert.ok(!certificateIn(first).publicKey.equals(publicKey));
+      await assertEnrolled(first, `CN=${id}`);
     });
 
     test('asks again until a person has approved, with one key all the time', async () => {
