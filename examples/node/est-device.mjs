@@ -12,6 +12,7 @@ import { publish } from './broker.mjs';
 import { encodeSubject, makeRequest } from './certificate-request.mjs';
 import { certificatesOf, endpointsIn, fingerprintOf, namesOf, pathTo } from './certificates.mjs';
 import { ask, NotNow, sentenceOf, untilAnswered } from './est.mjs';
+import { makeShownCode } from './shown-code.mjs';
 import { State } from './state.mjs';
 
 const usage = `usage: est-device.mjs [-d DIRECTORY] COMMAND
@@ -21,6 +22,7 @@ const usage = `usage: est-device.mjs [-d DIRECTORY] COMMAND
                                       ask for a certificate: with what \`pair\` took, with a user name and the password in a
                                       file (- is standard input), with a factory certificate, or with none of them
   renew [-f] [-w SECONDS]             renew the certificate once two thirds of its time are over; -f: now
+  code                                make a code that the device can show, for a person to type who confirms it
   show                                whose certificate it is, until when it is valid, and the endpoints in it
   connect                             connect to the first endpoint that accepts the certificate, and print it
   publish TOPIC TEXT                  publish there
@@ -232,6 +234,7 @@ async function reach(state, message) {
 const commands = {
   pair,
   trust,
+  code: () => print(makeShownCode()),
   enroll,
   renew,
   show,

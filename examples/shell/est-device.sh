@@ -26,6 +26,7 @@ usage: est-device.sh [-d DIRECTORY] COMMAND
                                       file (- is standard input), with a factory certificate, or with none of them.
                                       SUBJECT such as /CN=pump-17; without it the server says who the device is.
                                       While the answer is "later", ask again for SECONDS (3600)
+  code                                make a code that the device can show, for a person to type who confirms it
   renew [-f] [-w SECONDS]             renew the certificate once two thirds of its time are over; -f: now
 USAGE
   exit 2
@@ -302,6 +303,22 @@ enroll() {
   install_certificate
 }
 
+# Ten random digits and Verhoeff's check digit, 4-3-4: a person who types it wrongly is told so. The digit is reckoned in the
+# group of the symmetries of a pentagon.
+code() {
+  printf '%010d\n' $((0x$(openssl rand -hex 6) % 10000000000)) | awk '
+    function product(a, b) { return a < 5 ? (a + b) % 5 + (b < 5 ? 0 : 5) : (a - b + 10) % 5 + (b < 5 ? 5 : 0) }
+    {
+      for (i = 1; i <= 10; i++) {
+        turned = substr($0, 11 - i, 1)
+        for (times = 1; times <= i; times++) turned = substr("1576283094", turned + 1, 1)
+        check = product(check + 0, turned + 0)
+      }
+      $0 = $0 (check < 5 ? (5 - check) % 5 : check)
+      print substr($0, 1, 4) "-" substr($0, 5, 3) "-" substr($0, 8)
+    }'
+}
+
 renew() {
   force='' wait=3600
   while getopts fw: option; do
@@ -330,6 +347,6 @@ work=$(mktemp -d "$dir/work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 case $command in
-  pair | trust | enroll | renew) "$command" "$@" ;;
+  pair | trust | code | enroll | renew) "$command" "$@" ;;
   *) usage ;;
 esac

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -14,6 +14,7 @@ import { promisify } from 'node:util';
 import { withStores } from '../../cli/data.ts';
 import type { NewDevice } from '../../enrollment/device-registry.ts';
 import { defaultSettings, type GroupSettings } from '../../enrollment/group-settings.ts';
+import { readPairingCode } from '../../enrollment/pairing-code.ts';
 import { BestowServer } from '../support/bestow.ts';
 import { eventually } from '../support/eventually.ts';
 import { ExampleDevice, exampleKinds } from '../support/example-client.ts';
@@ -94,6 +95,18 @@ async function assertEnrolled(device: ExampleDevice, subject: string) {
   const shown = await device.must(['show']);
   assert.match(shown, new RegExp(`^endpoint=${endpoint}$`, 'm'));
 }
+
+test('the Node.js client imports nothing but Node.js and itself', () => {
+  const directory = new URL('../../examples/node/', import.meta.url);
+  const files = readdirSync(directory);
+  const imported = files.flatMap((file) =>
+    [
+      ...readFileSync(new URL(file, directory), 'utf8').matchAll(/(?:from|import\()\s*'([^']+)'/g),
+    ].map(([, name = '']) => name),
+  );
+  assert.ok(imported.length > files.length);
+  for (const name of imported) assert.match(name, /^(node:[a-z/]+|\.\/[a-z-]+\.mjs)$/);
+});
 
 test('the scripts are read by any shell', { timeout }, async () => {
   for (const shell of ['dash', 'sh'])
@@ -193,6 +206,16 @@ for (const kind of exampleKinds)
       await first.must(['renew', '-f']);
       assert.ok(!certificateIn(first).publicKey.equals(publicKey));
       await assertEnrolled(first, `CN=${id}`);
+    });
+
+    test('makes codes that can be shown, each another, with the check digit that servers expect', async () => {
+      using device = new ExampleDevice(kind);
+      const codes = await Promise.all(Array.from({ length: 8 }, () => device.must(['code'])));
+      assert.equal(new Set(codes).size, codes.length);
+      for (const code of codes) {
+        assert.match(code, /^\d{4}-\d{3}-\d{4}\n$/);
+        assert.equal(readPairingCode(code.trim())?.kind, 'numeric-pairing-code');
+      }
     });
 
     test('asks again until a person has approved, with one key all the time', async () => {

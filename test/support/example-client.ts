@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const examples = new URL('../../examples', import.meta.url).pathname;
-const enrolling = new Set(['pair', 'trust', 'enroll', 'renew']);
+const enrolling = new Set(['pair', 'trust', 'code', 'enroll', 'renew']);
 
 export const exampleKinds = ['shell', 'node'] as const;
 export type ExampleKind = (typeof exampleKinds)[number];
