@@ -21,7 +21,7 @@ import { ExampleDevice, exampleKinds } from '../support/example-client.ts';
 import { FactoryCa } from '../support/factory-ca.ts';
 import { enlist } from '../support/registry.ts';
 
-const timeout = 60_000;
+const timeout = 120_000;
 const run = promisify(execFile);
 const maker = new FactoryCa();
 const directory = mkdtempSync(join(tmpdir(), 'bestow-examples-'));

@@ -19,7 +19,7 @@ import { ExampleDevice, type ExampleKind } from '../support/example-client.ts';
 import { Mosquitto } from '../support/mosquitto.ts';
 import { enlist } from '../support/registry.ts';
 
-const timeout = 60_000;
+const timeout = 120_000;
 const tenants = ['acme', 'globex'] as const;
 type Tenant = (typeof tenants)[number];
 const directory = mkdtempSync(join(tmpdir(), 'bestow-mosquitto-'));
@@ -158,12 +158,13 @@ describe('devices and their brokers', { timeout }, () => {
 
   test('a device that moves to another region lands on the other broker once it has renewed', async () => {
     const policy = join(directory, 'allocation.yaml');
+    const misnamed = brokers.globex.endpoint.replace('localhost', '127.0.0.1');
     writeFileSync(
       policy,
       `allocate: region
 regionFrom: [{ from: registry }]
 regions:
-  south: { allocate: fixed, endpoints: ["${brokers.globex.endpoint}"] }
+  south: { allocate: fixed, endpoints: ["${misnamed}", "${brokers.globex.endpoint}"] }
 otherwise: { allocate: tenant }
 `,
     );
@@ -175,6 +176,13 @@ otherwise: { allocate: tenant }
       await devices.pump.must(['renew', '-f']);
       return (await devices.pump.must(['show'])).includes(brokers.globex.endpoint);
     });
+    const { stdout, stderr } = await devices.pump.run(['connect']);
+    assert.match(
+      stderr,
+      /127\.0\.0\.1:\d+: .*(mismatch|verify)/,
+      'a broker by a name that is not its own',
+    );
+    assert.equal(stdout, `${brokers.globex.endpoint}\n`, 'the next in order of preference');
     const refused = await devices.pump.run(['publish', 'plant/pump/state', 'on']);
     assert.equal(refused.exitCode, 1, 'it is not on the list of that broker yet');
     assert.match(refused.stderr, /Not authorized/);
