@@ -48,7 +48,7 @@ const commands = [
   ...['webhook disable', 'webhook enable', 'webhook test', 'webhook replay', 'webhook remove'],
   ...['event', 'event list'],
   ...['manufacturer', 'manufacturer add', 'manufacturer test', 'device reset-factory'],
-  ...['pair', 'label', 'open', 'device import', 'device export'],
+  ...['pair', 'label', 'open', 'device import', 'device export', 'campaign', 'campaign create'],
 ];
 
 test('every command has help on standard output', { timeout }, () =>
