@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   otp: async () => (await import('./commands/otp.ts')).otpCommand(),
   pair: async () => (await import('./commands/pair.ts')).pairCommand(),
   label: async () => (await import('./commands/label.ts')).labelCommand(),
+  bootstrap: async () => (await import('./commands/bootstrap.ts')).bootstrapCommand(),
   device: async () => (await import('./commands/device.ts')).deviceCommand(),
   group: async () => (await import('./commands/group.ts')).groupCommand(),
   tenant: async () => (await import('./commands/tenant.ts')).tenantCommand(),

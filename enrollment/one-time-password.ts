@@ -32,8 +32,8 @@ export function makeOneTimePassword(): string {
 }
 
 /** A credential id: 50 random bits, for telling passwords apart in lists and logs. */
-export function makeCredentialId(): string {
-  return `otp-${Array.from(randomBytes(10), (octet) => passwordAlphabet[octet & 31]).join('')}`.toLowerCase();
+export function makeCredentialId(prefix = 'otp'): string {
+  return `${prefix}-${Array.from(randomBytes(10), (octet) => passwordAlphabet[octet & 31]).join('')}`.toLowerCase();
 }
 
 /**

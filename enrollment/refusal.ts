@@ -10,6 +10,7 @@ export type EnrollmentRefusalCode =
   | 'linking-failed'
   | 'factory-certificate-refused'
   | 'first-key-mismatch'
+  | 'bootstrap-window-closed'
   | 'device-blocked'
   | 'device-quarantined'
   | 'no-endpoint'

@@ -10,6 +10,7 @@ import { CrlSchedule } from '../ca/crl-schedule.ts';
 import type { CrlRecord } from '../ca/crl-store.ts';
 import type { ActiveProfiles } from '../enrollment/active-profiles.ts';
 import { FollowedRules } from '../enrollment/allocation/followed-rules.ts';
+import { BootstrapCredentialAuthenticator } from '../enrollment/by-bootstrap-credential.ts';
 import { CertificateAuthenticator } from '../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../enrollment/by-digest.ts';
 import { FactoryCertificateAuthenticator } from '../enrollment/by-factory-certificate.ts';
@@ -214,6 +215,7 @@ function composeEst({
   const validator = new ClientCertificateValidator(issuers);
   const asking = { ...webhookParts(config, pepper), webhooks: stores.webhooks };
   const { authorizationTimeout, allocationTimeout } = config.events;
+  const requestKey = new RequestKeyAuthenticator(devices, tenants);
   return {
     issuers,
     profiles,
@@ -230,7 +232,12 @@ function composeEst({
       nonces: new NonceMint(pepper),
       certificate: new CertificateAuthenticator(validator, ledger, devices),
       factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
-      requestKey: new RequestKeyAuthenticator(devices, tenants),
+      requestKey,
+      bootstrapCredential: new BootstrapCredentialAuthenticator(
+        stores.bootstrapCredentials,
+        requestKey,
+        pepper,
+      ),
       sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
     },
     failures: oneTimePasswords,

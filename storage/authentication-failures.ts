@@ -6,6 +6,7 @@
 import { hash } from 'node:crypto';
 import type { Kysely } from 'kysely';
 import type { CountedAttempt, FailureLimits } from '../enrollment/one-time-password-store.ts';
+import { audit } from './audit-trail.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
 
@@ -60,8 +61,26 @@ export async function pauseOf(
   return waits.length === 0 ? undefined : Math.max(1, Math.ceil(Math.max(...waits) / 1000));
 }
 
+/** @param failure what was wrong: the reason is for the audit log */
+export async function countAudited(
+  transaction: Kysely<Database>,
+  attempt: CountedAttempt,
+  limits: FailureLimits,
+  { object, reason }: { readonly object: string; readonly reason: string },
+): Promise<void> {
+  await countFailure(transaction, attempt, limits);
+  await audit(transaction, {
+    at: attempt.at,
+    actor: attempt.source,
+    action: 'authentication.failed',
+    object,
+    requestId: attempt.requestId,
+    details: { reason },
+  });
+}
+
 /** Adds one to each counter; a window that has ended begins anew. */
-export async function countFailure(
+async function countFailure(
   transaction: Kysely<Database>,
   attempt: CountedAttempt,
   limits: FailureLimits,

@@ -92,6 +92,30 @@ export interface PairingFailureTable {
   last_at: string;
 }
 
+/** A secret that a batch of devices shares. */
+export interface BootstrapCredentialTable {
+  id: string;
+  device_group: string;
+  secret_hash: string;
+  quota: number;
+  uses: number;
+  state: string;
+  not_before: string;
+  not_after: string;
+  created_at: string;
+  created_by: string;
+  /** When the first device came that it had no place left for. */
+  exceeded_at: string | null;
+}
+
+/** A device that counts: as many rows as its credential has uses. */
+export interface BootstrapUseTable {
+  credential: string;
+  device: string;
+  public_key_digest: string;
+  at: string;
+}
+
 /** A file of devices, and how far it is in the registry. */
 export interface OrderListTable {
   /** SHA-256 of the file, hexadecimal. */
@@ -393,6 +417,8 @@ export interface Database {
   manufacturer_certificate: ManufacturerCertificateTable;
   one_time_password: OneTimePasswordTable;
   pairing_failure: PairingFailureTable;
+  bootstrap_credential: BootstrapCredentialTable;
+  bootstrap_use: BootstrapUseTable;
   order_list: OrderListTable;
   issuance: IssuanceTable;
   crl: CrlTable;

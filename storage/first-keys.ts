@@ -77,6 +77,8 @@ async function groupToJoin(db: Kysely<Database>, { registration }: KeyIntent) {
 
 /** Whether a device that is not on record could be. */
 export async function mayJoin(db: Kysely<Database>, intent: KeyIntent): Promise<boolean> {
+  // One that came to be on record in the meantime may be blocked by now.
+  if (await knownByKey(db, intent.subscriber ?? '')) return false;
   return (await groupToJoin(db, intent)) !== undefined;
 }
 

@@ -23,6 +23,7 @@ import * as pairingCodes from './migrations/0016-pairing-codes.ts';
 import * as events from './migrations/0017-events.ts';
 import * as campaigns from './migrations/0018-campaigns.ts';
 import * as provisioning from './migrations/0020-provisioning.ts';
+import * as bootstrapCredentials from './migrations/0021-bootstrap-credentials.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
@@ -44,6 +45,7 @@ const migrations: Record<string, Migration> = {
   '0017-events': events,
   '0018-campaigns': campaigns,
   '0020-provisioning': provisioning,
+  '0021-bootstrap-credentials': bootstrapCredentials,
 };
 
 /** The database cannot be used by this program as it is. */

@@ -27,6 +27,7 @@ export interface RestorationOrder {
 /** What was done about the time that is missing. */
 export interface Restored {
   readonly passwordsRevoked: number;
+  readonly bootstrapCredentialsRevoked: number;
   readonly requestsForgotten: number;
   /** Serial numbers of intents, now on hold: they may have become certificates since. */
   readonly intentsHeld: readonly string[];
@@ -69,13 +70,23 @@ export function restoreSafely(
   });
 }
 
-const noneUsed = { passwordsRevoked: 0, requestsForgotten: 0, intentsHeld: [] };
+const noneUsed = {
+  passwordsRevoked: 0,
+  bootstrapCredentialsRevoked: 0,
+  requestsForgotten: 0,
+  intentsHeld: [],
+};
 
 async function withdrawWhatMayBeUsed(transaction: Kysely<Database>, { at, by }: RestorationOrder) {
   const passwords = await transaction
     .updateTable('one_time_password')
     .set({ state: 'revoked' })
     .where('state', '=', 'unused')
+    .executeTakeFirst();
+  const bootstrapCredentials = await transaction
+    .updateTable('bootstrap_credential')
+    .set({ state: 'revoked' })
+    .where('state', '=', 'active')
     .executeTakeFirst();
   const now = at.toISOString();
   // A rejection stands; an approval may have been used up.
@@ -87,6 +98,7 @@ async function withdrawWhatMayBeUsed(transaction: Kysely<Database>, { at, by }: 
     .executeTakeFirst();
   return {
     passwordsRevoked: Number(passwords.numUpdatedRows),
+    bootstrapCredentialsRevoked: Number(bootstrapCredentials.numUpdatedRows),
     requestsForgotten: Number(requests.numUpdatedRows),
     intentsHeld: await holdIntents(transaction, at, by),
   };

@@ -3,12 +3,14 @@
 import type { Selectable } from 'kysely';
 import type { Credential } from '../ca/certificate-plan.ts';
 import type { IssuanceRecord, RevocationReason } from '../ca/issuance-ledger.ts';
+import type { BootstrapCredential } from '../enrollment/bootstrap-credential.ts';
 import type { Device } from '../enrollment/device.ts';
 import type { Group } from '../enrollment/group.ts';
 import { defaultSettings, type GroupSettings } from '../enrollment/group-settings.ts';
 import type { OneTimePassword, PasswordKind } from '../enrollment/one-time-password.ts';
 import type { Tenant } from '../enrollment/tenant.ts';
 import type {
+  BootstrapCredentialTable,
   DeviceGroupTable,
   DeviceTable,
   IssuanceTable,
@@ -78,6 +80,23 @@ export function oneTimePasswordOf(
     expiresAt: new Date(row.expires_at),
     ...(row.spent_at === null ? {} : { spentAt: new Date(row.spent_at) }),
     ...(row.public_key_digest === null ? {} : { publicKeyDigest: row.public_key_digest }),
+  };
+}
+
+export function bootstrapCredentialOf(
+  row: Selectable<Omit<BootstrapCredentialTable, 'secret_hash'>>,
+): BootstrapCredential {
+  return {
+    id: row.id,
+    group: row.device_group,
+    quota: row.quota,
+    uses: row.uses,
+    state: row.state === 'active' ? 'active' : 'revoked',
+    notBefore: new Date(row.not_before),
+    notAfter: new Date(row.not_after),
+    createdAt: new Date(row.created_at),
+    createdBy: row.created_by,
+    ...(row.exceeded_at === null ? {} : { exceededAt: new Date(row.exceeded_at) }),
   };
 }
 

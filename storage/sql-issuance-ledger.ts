@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely';
+import type { Credential } from '../ca/certificate-plan.ts';
 import type {
   CertificatesOf,
   ForeseenIntent,
@@ -13,6 +14,11 @@ import type {
   RevocationOrder,
 } from '../ca/issuance-ledger.ts';
 import { acceptClock, audit, latestAudited } from './audit-trail.ts';
+import {
+  isKnownExcess,
+  objectionToBootstrapUse,
+  useBootstrapCredential,
+} from './bootstrap-uses.ts';
 import type { Database } from './database.ts';
 import {
   objectionToFactoryUse,
@@ -56,7 +62,7 @@ export class SqlIssuanceLedger implements IssuanceLedger {
     return this.#transactions.write(async (transaction) => {
       const outcome = await decideIntent(transaction, intent);
       if (outcome.kind === 'recorded') await insertIntent(transaction, intent);
-      if (outcome.kind === 'refused')
+      if (outcome.kind === 'refused' && !(await isKnownExcess(transaction, intent, outcome)))
         await audit(transaction, {
           ...auditBase(intent),
           action: 'certificate.refused',
@@ -242,6 +248,7 @@ async function judge(
     (await objectionToKey(db, intent)) ??
     (await repeatOf(db, intent)) ??
     (await objectionToFirstKey(db, intent)) ??
+    (await objectionToBootstrapUse(db, intent)) ??
     objectionToFactoryUse(db, intent)
   );
 }
@@ -291,9 +298,13 @@ async function repeatOf(
   });
   const [row] = rows;
   // Nobody who lost an answer is helped with one that has expired.
-  const over =
-    credential.kind === 'factory-certificate' && row && new Date(row.not_after) <= recordedAt;
+  const over = row && isLasting(credential) && new Date(row.not_after) <= recordedAt;
   return row && !over ? { kind: 'repeated', record: issuanceOf(row) } : undefined;
+}
+
+/** Whether a device may come with it again, when its certificate has ended. */
+function isLasting({ kind }: Credential): boolean {
+  return kind === 'factory-certificate' || kind === 'bootstrap-credential';
 }
 
 async function repeatsSince(
@@ -303,6 +314,7 @@ async function repeatsSince(
   const windowBegins = new Date(intent.recordedAt.getTime() - repeatWindowMs);
   switch (intent.credential.kind) {
     case 'one-time-password':
+    case 'bootstrap-credential':
       return new Date(0);
     case 'factory-certificate':
       return repeatedSince(db, intent, windowBegins);
@@ -315,7 +327,7 @@ async function repeatsSince(
 async function spendCredential(transaction: Transaction, intent: Intent): Promise<boolean> {
   const { credential, recordedAt, subscriber: device = '' } = intent;
   if (credential.kind === 'factory-certificate') return useFactoryCertificate(transaction, intent);
-  if (isByKey(intent)) return pinFirstKey(transaction, intent);
+  if (isByKey(intent)) return spendByKey(transaction, intent);
   if (credential.kind !== 'one-time-password') {
     await followRenewal(transaction, intent);
     return credentialServes(transaction, intent);
@@ -325,13 +337,22 @@ async function spendCredential(transaction: Transaction, intent: Intent): Promis
   return (await spendOneTimePassword(transaction, values)).rows.length === 1;
 }
 
+async function spendByKey(transaction: Transaction, intent: Intent): Promise<boolean> {
+  if (intent.credential.kind !== 'bootstrap-credential') return pinFirstKey(transaction, intent);
+  if (!(await useBootstrapCredential(transaction, intent))) return false;
+  // Nobody counts without getting something for it.
+  if (!(await pinFirstKey(transaction, intent)))
+    throw new Error(`The device ${intent.subscriber} could not be pinned to its key.`);
+  return true;
+}
+
 async function credentialServes(db: Kysely<Database>, intent: ForeseenIntent): Promise<boolean> {
   const { credential, recordedAt, subscriber = '', relayedBy = '' } = intent;
   const { kind, id } = credential;
   const now = recordedAt.toISOString();
   switch (kind) {
     case 'operator':
-    // Judged before, with the reason: objectionToFactoryUse, objectionToFirstKey.
+    // Judged before, with the reason: objectionToFactoryUse, objectionToFirstKey, objectionToBootstrapUse.
     case 'factory-certificate':
     case 'bootstrap-credential':
     case 'request-key':

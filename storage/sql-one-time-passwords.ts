@@ -15,12 +15,15 @@ import type {
 } from '../enrollment/one-time-password-store.ts';
 import { mostPairingFailures } from '../enrollment/pairing-code.ts';
 import { audit } from './audit-trail.ts';
-import { countFailure, pauseOf } from './authentication-failures.ts';
+import { countAudited, pauseOf } from './authentication-failures.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database, OneTimePasswordTable } from './database.ts';
 import { countPairingFailure, deviceOfCode, pairingFailuresOf } from './pairing-failures.ts';
 import { deviceOf, groupOf, oneTimePasswordOf, tenantOf } from './rows.ts';
 import type { Transactions } from './transactions.ts';
+
+/** As failures name it in the audit log. */
+const object = 'one-time-password';
 
 const columns = [
   'one_time_password.id',
@@ -122,7 +125,7 @@ export class SqlOneTimePasswords implements OneTimePasswordStore {
 
   recordFailure(attempt: CountedAttempt, reason: string): Promise<void> {
     return this.#transactions.write((transaction) =>
-      countAudited(transaction, attempt, this.#limits, reason),
+      countAudited(transaction, attempt, this.#limits, { object, reason }),
     );
   }
 
@@ -171,23 +174,6 @@ async function revokeUnusedCodes(transaction: Kysely<Database>, device: string):
     .execute();
 }
 
-async function countAudited(
-  transaction: Kysely<Database>,
-  attempt: CountedAttempt,
-  limits: FailureLimits,
-  reason: string,
-): Promise<void> {
-  await countFailure(transaction, attempt, limits);
-  await audit(transaction, {
-    at: attempt.at,
-    actor: attempt.source,
-    action: 'authentication.failed',
-    object: 'one-time-password',
-    requestId: attempt.requestId,
-    details: { reason },
-  });
-}
-
 /** Looked at and counted in one transaction, so that of many at once none is judged before the last one is counted. */
 async function matchPairingCode(
   transaction: Kysely<Database>,
@@ -207,7 +193,7 @@ async function matchPairingCode(
       ? found.reason
       : `${mostPairingFailures} pairing codes failed for ${device}: its codes are refused until it has enrolled by a one-time password, or \`bestow pair ${device} --forget-failures\` made a new one.`;
   if (device !== undefined && !locked) await countPairingFailure(transaction, device, attempt.at);
-  await countAudited(transaction, attempt, limits, reason);
+  await countAudited(transaction, attempt, limits, { object, reason });
   return { kind: 'failed', reason };
 }
 

@@ -36,6 +36,7 @@ export async function openStoresInThread(
     tenants: connection.store('tenants'),
     manufacturers: connection.store('manufacturers'),
     oneTimePasswords: connection.store('oneTimePasswords'),
+    bootstrapCredentials: connection.store('bootstrapCredentials'),
     orderLists: connection.store('orderLists'),
     approvals: connection.store('approvals'),
     digestNonces: connection.store('digestNonces'),

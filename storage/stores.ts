@@ -4,6 +4,7 @@ import type { CrlStore } from '../ca/crl-store.ts';
 import type { IssuanceLedger } from '../ca/issuance-ledger.ts';
 import type { AllocationDirectory } from '../enrollment/allocation/allocation-directory.ts';
 import type { Approvals } from '../enrollment/approvals.ts';
+import type { BootstrapCredentialStore } from '../enrollment/bootstrap-credential-store.ts';
 import type { CampaignTurns } from '../enrollment/campaigns/campaign-turns.ts';
 import type { Campaigns } from '../enrollment/campaigns/campaigns.ts';
 import type { DeviceKeys } from '../enrollment/device-keys.ts';
@@ -22,6 +23,7 @@ import { migrate } from './migrate.ts';
 import { refuseMovedAway } from './move-mark.ts';
 import { SqlAllocation } from './sql-allocation.ts';
 import { SqlApprovals } from './sql-approvals.ts';
+import { SqlBootstrapCredentials } from './sql-bootstrap-credentials.ts';
 import { SqlCaState } from './sql-ca-state.ts';
 import { SqlCampaignTurns } from './sql-campaign-turns.ts';
 import { SqlCampaigns } from './sql-campaigns.ts';
@@ -47,6 +49,7 @@ export interface Stores {
   readonly tenants: TenantDirectory;
   readonly manufacturers: ManufacturerDirectory;
   readonly oneTimePasswords: OneTimePasswordStore;
+  readonly bootstrapCredentials: BootstrapCredentialStore;
   readonly orderLists: OrderLists;
   readonly crls: CrlStore;
   readonly crlMaker: CrlMaker;
@@ -80,6 +83,7 @@ export function storesOver(transactions: Transactions, limits: FailureLimits): S
     tenants: new SqlTenantDirectory(transactions),
     manufacturers: new SqlManufacturers(transactions),
     oneTimePasswords: new SqlOneTimePasswords(transactions, limits),
+    bootstrapCredentials: new SqlBootstrapCredentials(transactions, limits),
     orderLists: new SqlOrderLists(transactions),
     approvals: new SqlApprovals(transactions),
     digestNonces: new SqlDigestNonces(transactions),

@@ -71,9 +71,11 @@ function sentencesOf(
     `CRL numbers go on from ${restored.crlNumber}.`,
   ];
   if (!options.keepOneTimePasswords) {
-    const { passwordsRevoked, requestsForgotten, intentsHeld } = restored;
+    const { passwordsRevoked, bootstrapCredentialsRevoked } = restored;
+    const { requestsForgotten, intentsHeld } = restored;
     told.push(
       `${passwordsRevoked} unused one-time password(s) are revoked, since they may be spent: make new ones.`,
+      `${bootstrapCredentialsRevoked} bootstrap credential(s) are revoked, since more devices may have used them than are known here: make new ones.`,
       `${requestsForgotten} request(s) that waited or were approved are forgotten: devices ask again.`,
       ...intentsHeld.map(
         (serial) =>

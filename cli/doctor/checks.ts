@@ -1,5 +1,6 @@
 /** The table of what `bestow doctor` examines, in the order it tells. */
 
+import { checkBootstrapCredentials } from './bootstrap-credentials.ts';
 import { checkClock } from './clock.ts';
 import { checkCrlAge } from './crl.ts';
 import { checkDatabase } from './database.ts';
@@ -21,6 +22,7 @@ export const checks = {
   keys: checkKeys,
   intents: checkIntents,
   groups: checkGroups,
+  'bootstrap credentials': checkBootstrapCredentials,
   webhooks: checkWebhooks,
   profiles: checkProfiles,
   'endpoint arc': checkEndpointArc,

@@ -7,6 +7,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Request } from 'express';
 import type { Shown } from '../../enrollment/authentication-policy.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
+import type { BootstrapCredentialAuthenticator } from '../../enrollment/by-bootstrap-credential.ts';
 import type { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import type { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
 import type { PasswordSender } from '../../enrollment/by-one-time-password.ts';
@@ -20,6 +21,7 @@ export interface Authenticators extends PasswordAuthenticators {
   readonly certificate: CertificateAuthenticator;
   readonly factoryCertificate: FactoryCertificateAuthenticator;
   readonly requestKey: RequestKeyAuthenticator;
+  readonly bootstrapCredential: BootstrapCredentialAuthenticator;
   readonly sharedSecret: SharedSecretAuthenticator;
 }
 

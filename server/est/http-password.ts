@@ -3,6 +3,7 @@
  */
 
 import type { Request } from 'express';
+import { Refusal } from '../../ca/refusal.ts';
 import type { Caller } from '../../enrollment/authenticator.ts';
 import type { DigestAuthenticator } from '../../enrollment/by-digest.ts';
 import type {
@@ -20,6 +21,11 @@ export interface PasswordAuthenticators {
   readonly oneTimePassword: OneTimePasswordAuthenticator;
   readonly digest: DigestAuthenticator;
   readonly nonces: NonceMint;
+}
+
+interface BasicCredentials {
+  readonly userName: string;
+  readonly password: string;
 }
 
 /** A good password: whose it is, how it came, and what its failures would be counted by. */
@@ -58,11 +64,25 @@ export async function authenticateByHttp(
   throw unauthenticated('The Authorization header is not well-formed Basic or Digest.');
 }
 
+/** What came by HTTP Basic. @returns undefined where nothing did, or it is not well-formed: nobody is refused here */
+export function basicCredentialsOf(request: Request): BasicCredentials | undefined {
+  const [authorization, ...more] = request.headersDistinct.authorization ?? [];
+  if (authorization === undefined || more.length > 0) return undefined;
+  const { scheme, token68 } = readAuthorization(authorization) ?? {};
+  if (scheme !== 'basic' || token68 === undefined) return undefined;
+  try {
+    return readBasic(token68);
+  } catch (error) {
+    if (error instanceof Refusal) return undefined;
+    throw error;
+  }
+}
+
 const base64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** RFC 7617 section 2: the first colon ends the user name. @throws Refusal */
-function readBasic(token68: string): { userName: string; password: string } {
+function readBasic(token68: string): BasicCredentials {
   if (!base64.test(token68)) throw unauthenticated('The Basic credentials are not base64.');
   let text: string;
   try {

@@ -4,6 +4,7 @@
  */
 
 import type { RequestContent } from '../../ca/certificate-request.ts';
+import type { KeyCredentials } from '../../enrollment/by-request-key.ts';
 import type { Group } from '../../enrollment/group.ts';
 import { isKnownByKey } from '../../enrollment/provisioning.ts';
 import { certificateOf, sourceOf } from './authenticate.ts';
@@ -18,18 +19,20 @@ export async function identifyByKey<Content extends RequestContent>(
   exchange: EstExchange,
   read: () => Promise<Content>,
 ): Promise<Identified<Content> | undefined> {
-  const { group, parts, requestId } = exchange;
+  const { group, parts } = exchange;
   if (!group || !comesAlone(exchange, group)) return undefined;
   const request = await read();
-  const commonName = request.subjectAttributes.find(({ type }) => type === 'commonName')?.text;
-  const caller = await parts.authenticators.requestKey.identify({
-    group,
-    commonName,
-    publicKeyDigest: request.publicKeyDigest,
-    source: sourceOf(exchange.request),
-    requestId,
-  });
-  return { caller, request };
+  const credentials = { ...keyCredentialsOf(exchange, request), group };
+  return { caller: await parts.authenticators.requestKey.identify(credentials), request };
+}
+
+/** What a request says of the device that made it. */
+export function keyCredentialsOf(
+  { request: { socket }, requestId }: EstExchange,
+  { subjectAttributes, publicKeyDigest }: RequestContent,
+): Omit<KeyCredentials, 'group'> {
+  const commonName = subjectAttributes.find(({ type }) => type === 'commonName')?.text;
+  return { commonName, publicKeyDigest, source: sourceOf({ socket }), requestId };
 }
 
 /** A certificate of somebody else's says nothing here: many devices show theirs to every server. */

@@ -20,6 +20,7 @@ import { passwordIn, type RequestPassword } from '../../enrollment/request-passw
 import { type Authenticated, authenticate, authenticateRenewal, sourceOf } from './authenticate.ts';
 import type { EstExchange } from './exchange.ts';
 import type { Identified } from './identified.ts';
+import { identifyByBootstrapCredential } from './identify-by-bootstrap-credential.ts';
 import { identifyByKey } from './identify-by-key.ts';
 import { channelBindingOf } from './session-binding.ts';
 
@@ -33,7 +34,8 @@ export async function identify<Content extends RequestContent>(
   read: () => Promise<Content>,
 ): Promise<Identified<Content>> {
   const { request, parts } = exchange;
-  const byKey = await identifyByKey(exchange, read);
+  const byKey =
+    (await identifyByBootstrapCredential(exchange, read)) ?? (await identifyByKey(exchange, read));
   if (byKey) {
     noteCaller(exchange, byKey.caller);
     return byKey;

@@ -43,6 +43,8 @@ const statusOf: Record<RefusalCode, number> = {
   'factory-certificate-used': 403,
   'factory-key-mismatch': 403,
   'first-key-mismatch': 403,
+  'bootstrap-quota-used': 403,
+  'bootstrap-window-closed': 403,
   'device-blocked': 403,
   'device-quarantined': 403,
   'no-endpoint': 403,

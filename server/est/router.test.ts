@@ -15,6 +15,7 @@ import { CertificateAuthority } from '../../ca/certificate-authority.ts';
 import { ClientCertificateValidator } from '../../ca/client-certificate.ts';
 import { CrlPublisher } from '../../ca/crl-publisher.ts';
 import { noRules } from '../../enrollment/allocation/allocate.ts';
+import { BootstrapCredentialAuthenticator } from '../../enrollment/by-bootstrap-credential.ts';
 import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../../enrollment/by-digest.ts';
 import { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
@@ -63,6 +64,7 @@ before(async () => {
   await stores.devices.add({ id: 'device-1', tenant: 'acme', names: [] }, 'test', now);
   const { ledger, devices, tenants, oneTimePasswords, approvals } = stores;
   const authority = new CertificateAuthority({ issuer: issuing, signer, ledger, serialPrefix: 1 });
+  const requestKey = new RequestKeyAuthenticator(devices, tenants);
   const crls = new CrlPublisher({
     issuer: issuing,
     signer,
@@ -93,7 +95,12 @@ before(async () => {
           devices,
         ),
         sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
-        requestKey: new RequestKeyAuthenticator(devices, tenants),
+        requestKey,
+        bootstrapCredential: new BootstrapCredentialAuthenticator(
+          stores.bootstrapCredentials,
+          requestKey,
+          pepper,
+        ),
         factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
       },
       failures: oneTimePasswords,

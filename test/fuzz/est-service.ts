@@ -21,6 +21,7 @@ import { CrlPublisher } from '../../ca/crl-publisher.ts';
 import { readDer } from '../../ca/der.ts';
 import { encodeSubject } from '../../ca/distinguished-name.ts';
 import { noRules } from '../../enrollment/allocation/allocate.ts';
+import { BootstrapCredentialAuthenticator } from '../../enrollment/by-bootstrap-credential.ts';
 import { CertificateAuthenticator } from '../../enrollment/by-certificate.ts';
 import { DigestAuthenticator } from '../../enrollment/by-digest.ts';
 import { FactoryCertificateAuthenticator } from '../../enrollment/by-factory-certificate.ts';
@@ -227,6 +228,7 @@ async function partsOf(
       throw error;
     },
   });
+  const requestKey = new RequestKeyAuthenticator(devices, tenants);
   return {
     issuers: oneIssuer(authority, {
       announced: [root, issuing],
@@ -253,7 +255,12 @@ async function partsOf(
         devices,
       ),
       sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
-      requestKey: new RequestKeyAuthenticator(devices, tenants),
+      requestKey,
+      bootstrapCredential: new BootstrapCredentialAuthenticator(
+        stores.bootstrapCredentials,
+        requestKey,
+        pepper,
+      ),
       factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
     },
     failures: oneTimePasswords,
