@@ -129,7 +129,7 @@ for (const [engine, open] of Object.entries(engines))
     });
 
     test('a device counts once: a lost answer, another request, an ended certificate', async () => {
-      const { id } = await create(1);
+      const { id } = await create(1, 'batch', 5000);
       const key = freshKey();
       const intent = intentOf(id, key);
       assert.equal(await outcomeOf(intent), 'recorded');
@@ -137,8 +137,10 @@ for (const [engine, open] of Object.entries(engines))
       assert.equal(await outcomeOf({ ...intent, ...again, recordedAt: later(499) }), 'repeated');
       const another = intentOf(id, key, { requestDigest: fresh('request') });
       assert.equal(await outcomeOf(another), 'recorded');
-      const ended = intentOf(id, key, { recordedAt: later(501), notAfter: later(900) });
+      const ended = intentOf(id, key, { recordedAt: later(501), notAfter: later(4000) });
       assert.equal(await outcomeOf(ended), 'recorded');
+      const late = { serialNumber: fresh('02'), recordedAt: later(3999) };
+      assert.equal(await outcomeOf({ ...ended, ...late }), 'repeated', 'as long as it is valid');
       assert.equal(await outcomeOf(intentOf(id, freshKey())), 'bootstrap-quota-used');
       assert.equal(await usesOf(id), 1);
     });

@@ -57,7 +57,7 @@ export interface Ask {
 
 const windowSeconds = 60;
 const limits = { perCredentialAndSource: 1e6, perCredential: 1e6, perSource: 1e6, windowSeconds };
-const profile = deviceProfile({ validity: '600s', endpoints: 'none' });
+const profile = deviceProfile({ validity: '1500s', endpoints: 'none' });
 
 /** Two processes on one database, each with its stores in a thread, as a server's workers are. */
 export class CredentialDatabase {
@@ -114,6 +114,7 @@ export class CredentialDatabase {
 
 export class CredentialWorld {
   readonly credentials: Credential[] = [];
+  readonly asked: Ask[] = [];
   /** In the order in which they were recorded, as far as that can be seen. */
   readonly recorded: Intent[] = [];
   /** Since when the key of a registered device is forgotten: so many were recorded before. */
@@ -216,6 +217,7 @@ export class CredentialWorld {
 
   /** What the server would do with it. @returns `issued`, `repeated`, `crashed` or the code of the refusal */
   async ask(ask: Ask): Promise<string> {
+    this.asked.push(ask);
     try {
       const plan = await this.#planFor(ask);
       const authority = this.#authorities[ask.process] ?? assert.fail();

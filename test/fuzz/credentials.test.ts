@@ -136,8 +136,17 @@ function chosen({ credentials }: CredentialWorld, place: number): Credential | u
 
 async function askOne(world: CredentialWorld, { place, ...rest }: Wish): Promise<void> {
   const credential = chosen(world, place);
-  if (!credential) return;
-  const ask = { ...rest, credential };
+  if (credential) await askExpecting(world, { ...rest, credential });
+}
+
+/** As a device that lost the answer, or comes back when its certificate has ended. */
+async function askAgain(world: CredentialWorld, place: number): Promise<void> {
+  const { asked } = world;
+  const ask = asked[place % Math.max(1, asked.length)];
+  if (ask) await askExpecting(world, { ...ask, crash: false });
+}
+
+async function askExpecting(world: CredentialWorld, ask: Ask): Promise<void> {
   const wanted = expected(world, ask);
   const served = wanted === 'issued' || wanted === 'repeated';
   // What is on record already is released without being recorded again, unless the process ended then too.
@@ -199,11 +208,12 @@ const deeds: fc.WeightedArbitrary<readonly [string, Deed]>[] = [
       },
     ]),
   },
+  { weight: 4, arbitrary: place.map((n) => [`again ${n}`, (world) => askAgain(world, n)]) },
   { weight: 1, arbitrary: device.map((d) => [`reset ${d}`, (world) => world.resetKey(d)]) },
   {
     weight: 3,
     arbitrary: fc
-      .constantFrom(1, 49, 50, 99, 100, 599, 600, 601, 1000)
+      .constantFrom(1, 49, 50, 99, 100, 599, 601, 1000, 1500)
       .map((seconds) => [`pass ${seconds}`, async (world) => world.pass(seconds)]),
   },
 ];
