@@ -36,6 +36,8 @@ const packages: Record<string, string> = {
   express: '^server/',
   helmet: '^server/',
   commander: '^cli/',
+  'mqtt-packet': '^server/events/mqtt-connection\\.ts$',
+  'multicast-dns': '^server/discovery/mdns-socket\\.ts$',
 };
 
 function rules(): IConfiguration {
