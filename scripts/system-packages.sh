@@ -4,7 +4,7 @@
 set -eu
 case ${1:-run} in
   run) packages='softhsm2 openssl curl' ;;
-  test) packages='softhsm2 openssl curl strongswan-pki libstrongswan-standard-plugins libbcpkix-java libbctls-java openjdk-17-jdk-headless p11-kit p11-kit-modules opensc libxml2-utils gnutls-bin nginx mosquitto mosquitto-clients' ;;
+  test) packages='softhsm2 openssl curl strongswan-pki libstrongswan-standard-plugins libbcpkix-java libbctls-java openjdk-17-jdk-headless p11-kit p11-kit-modules opensc libxml2-utils gnutls-bin nginx mosquitto mosquitto-clients python3-zeroconf' ;;
   *) echo "usage: $0 run|test" >&2; exit 2 ;;
 esac
 

@@ -10,6 +10,7 @@ import { defaultEndpointArc } from '../ca/extensions/upstream-endpoints.ts';
 import { canonicalGeneralName } from '../ca/general-names.ts';
 import { tokenLimits } from '../hsm/token-config.ts';
 import { networkProblem } from './events/allowed-addresses.ts';
+import { isBrokerName } from './events/broker-address.ts';
 
 const durationSyntax = /^\d{1,6}[smhd]$/;
 const duration = z
@@ -59,6 +60,25 @@ export const tokenSchema = z.strictObject({
     'Milliseconds between test signatures; default 5000.',
   ),
 });
+
+const brokerSchema = z
+  .strictObject({
+    username: z.string().min(1).max(200).optional(),
+    password: secret.optional().describe('`{ file: PATH }` (mode 0600) or `{ env: NAME }`.'),
+    certificate: z
+      .string()
+      .optional()
+      .describe('Path of a PEM file: the certificate, and its chain.'),
+    key: secret.optional().describe('PEM of its key, by reference.'),
+  })
+  .refine(({ username, password }) => password === undefined || username !== undefined, {
+    path: ['password'],
+    message: 'needs `username`',
+  })
+  .refine(({ certificate, key }) => (certificate === undefined) === (key === undefined), {
+    path: ['certificate'],
+    message: 'needs `key`, and `key` needs it',
+  });
 
 export const configSchema = z
   .strictObject({
@@ -257,11 +277,26 @@ export const configSchema = z
             'Networks that webhooks may lead to though they are not public, in CIDR notation; without, no address that is private, loopback, link-local or otherwise special is reached.',
           ),
         allowHttp: z.boolean().default(false).describe('Whether webhooks may be plain http.'),
+        allowMqtt: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Whether brokers may be reached by plain mqtt, without TLS; credentials are never sent so.',
+          ),
+        brokers: z
+          .record(
+            z.string().refine(isBrokerName, 'must be HOST:PORT, such as broker.example:8883'),
+            brokerSchema,
+          )
+          .default({})
+          .describe(
+            'What the server shows a broker that events go to, by `HOST:PORT` of its address: `username` with `password`, or `certificate` with `key`, or both (docs/events.md). Nothing of it is sent elsewhere.',
+          ),
         authorities: z
           .string()
           .optional()
           .describe(
-            'Path of a PEM file with CA certificates that receivers of webhooks are verified by, besides the public ones.',
+            'Path of a PEM file with CA certificates that receivers of webhooks and brokers are verified by, besides the public ones.',
           ),
         source: z
           .url()

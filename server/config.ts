@@ -53,6 +53,9 @@ export interface Config {
   readonly events: {
     readonly allowNetworks: readonly string[];
     readonly allowHttp: boolean;
+    readonly allowMqtt: boolean;
+    /** By `HOST:PORT`. */
+    readonly brokers: Readonly<Record<string, BrokerConfig>>;
     /** Path of a PEM file. */
     readonly authorities?: string;
     readonly source?: string;
@@ -65,6 +68,15 @@ export interface Config {
   readonly endpointArc: string;
   readonly serialPrefix: number;
   readonly log: { readonly level: string };
+}
+
+/** What a broker is shown. */
+export interface BrokerConfig {
+  readonly username?: string;
+  readonly password?: SecretReference;
+  /** Path of a PEM file. */
+  readonly certificate?: string;
+  readonly key?: SecretReference;
 }
 
 export type SecretReference = { readonly file: string } | { readonly env: string };
@@ -161,7 +173,7 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
       ? { status: { listen: parseListen(data.status.listen), url: data.status.url } }
       : {}),
     ocsp: { validitySeconds: parseDuration(data.ocsp.validity) },
-    events: eventsOf(data.events, at),
+    events: eventsOf(data.events, at, secretAt),
     endpointArc: data.endpointArc,
     serialPrefix: data.serialPrefix,
     log: data.log,
@@ -169,11 +181,22 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
 }
 
 function eventsOf(
-  { keep, authorities, source, ...rest }: z.infer<typeof configSchema>['events'],
+  { keep, authorities, source, brokers, ...rest }: z.infer<typeof configSchema>['events'],
   at: (path: string) => string,
+  secretAt: (reference: SecretReference) => SecretReference,
 ): Config['events'] {
+  const broker = ({ username, password, certificate, key }: (typeof brokers)[string]) =>
+    withoutUndefined({
+      username,
+      password: password && secretAt(password),
+      certificate: certificate === undefined ? undefined : at(certificate),
+      key: key && secretAt(key),
+    });
   return {
     ...rest,
+    brokers: Object.fromEntries(
+      Object.entries(brokers).map(([name, each]) => [name.toLowerCase(), broker(each)]),
+    ),
     ...(source === undefined ? {} : { source }),
     ...(authorities === undefined ? {} : { authorities: at(authorities) }),
     keepSeconds: parseDuration(keep),

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Command } from 'commander';
 import { readSecret } from '../../server/config.ts';
-import { cloudEvent, cloudEventsType } from '../../server/events/cloud-event.ts';
+import { cloudEvent } from '../../server/events/cloud-event.ts';
 import { problemOf } from '../../server/events/deliverer.ts';
 import { signatureHeaders } from '../../server/events/standard-webhooks.ts';
 import { webhookParts } from '../../server/events/webhook-parts.ts';
@@ -22,23 +22,26 @@ async function test(id: string, options: DataOption & { json?: true }): Promise<
     const found = await webhooks.find(id, at);
     if (!found) throw notFound(`There is no webhook ${id}.`);
     const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
-    const { client, secrets, source } = webhookParts(config, pepper);
+    const { receivers, secrets, source } = webhookParts(config, pepper);
     const event = randomUUID();
     const content = { id: event, type: 'bestow.test', at, data: { webhook: id } };
     const body = cloudEvent(content, source);
-    const signed = signatureHeaders(event, at, body, secrets.open(id, found.secrets));
-    const headers = { 'Content-Type': cloudEventsType, ...signed };
-    const { timeout } = config.events;
+    const signature = signatureHeaders(event, at, body, secrets.open(id, found.secrets));
+    const receiver = receivers.open(found.webhook.url, config.events.timeout);
     try {
-      const { status } = await client.post({ url: found.webhook.url, headers, body, timeout });
-      return { event, status };
+      return { event, ...(await receiver.deliver({ content, body, signature })) };
     } catch (error) {
       throw new CommandError(exitCodes.unavailable, `${id} was not reached: ${problemOf(error)}`);
+    } finally {
+      receiver.close();
     }
   });
-  const { event, status } = sent;
-  if (status < 200 || status >= 300)
-    throw new CommandError(exitCodes.failure, `${id} answered ${status} to the event ${event}.`);
+  const { event, delivered, said } = sent;
+  if (!delivered)
+    throw new CommandError(
+      exitCodes.failure,
+      `The event ${event} is not delivered: ${id} ${said}.`,
+    );
   if (options.json) printJson(sent);
-  else print(`${id} took the event ${event}: ${status}.`);
+  else print(`${id} took the event ${event}: it ${said}.`);
 }

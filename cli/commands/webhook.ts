@@ -8,6 +8,7 @@ import {
   type Webhooks,
 } from '../../enrollment/events/webhooks.ts';
 import { checkTenantId } from '../../enrollment/tenant.ts';
+import { isBrokerUrl, readBrokerUrl } from '../../server/events/broker-address.ts';
 import { checkWebhookUrl } from '../../server/events/webhook-client.ts';
 import { groupsAsking } from '../allocation/webhooks-of-policy.ts';
 import {
@@ -31,7 +32,10 @@ export function webhookCommand(): Command {
   );
   withJson(webhook.command('add'))
     .description('add a webhook, and show the secret that it verifies messages with, once')
-    .argument('<url>', 'https, at a public address unless the configuration allows others')
+    .argument(
+      '<url>',
+      'https, or mqtts with the beginning of topics, at a public address unless the configuration allows others',
+    )
     .option('--id <id>', 'its id; made up when left out')
     .option('--types <types>', 'types of events, with commas; * for the rest of a name', '*')
     .option('--tenant <id>', 'about the devices of this tenant alone')
@@ -88,7 +92,8 @@ async function add(url: string, options: AddOptions): Promise<void> {
   const purpose = purposeOf(options);
   const types = purpose === 'events' ? checkEventPatterns(options.types.split(',')) : [];
   const added = await withStores(options, async ({ webhooks, tenants }, config) => {
-    checkWebhookUrl(url, config.events);
+    if (isBrokerUrl(url) && purpose === 'events') readBrokerUrl(url, config.events);
+    else checkWebhookUrl(url, config.events);
     if (tenant !== undefined && !(await tenants.find(checkTenantId(tenant))))
       throw notFound(`There is no tenant ${tenant}.`);
     if (await webhooks.find(id, new Date())) throw conflict(`There is a webhook ${id} already.`);

@@ -33,11 +33,13 @@ function exposed(path: string, forbidden: number): Finding {
 
 /** A file of mixed content is closed by its directory, or has to be closed itself. */
 function rulesFor({ config }: Examined): Rule[] {
-  const { directory, tokens, pepper, storage } = config;
+  const { directory, tokens, pepper, storage, events } = config;
   const paths = dataPaths(directory);
   const { pin, securityOfficerPin, serverKey } = paths;
-  const named = [...Object.values(tokens).map((token) => token.pin), pepper].flatMap((secret) =>
-    'file' in secret ? [secret.file] : [],
+  const brokers = Object.values(events.brokers).flatMap(({ password, key }) => [password, key]);
+  const pins = Object.values(tokens).map((token) => token.pin);
+  const named = [...pins, pepper, ...brokers].flatMap((secret) =>
+    secret && 'file' in secret ? [secret.file] : [],
   );
   const database = ['', '-wal', '-shm'].map((suffix) => `${storage.sqlite}${suffix}`);
   const officers = [securityOfficerPin, paths.rootSecurityOfficerPin];

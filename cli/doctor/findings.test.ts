@@ -156,14 +156,24 @@ describe('files', () => {
   after(() => rmSync(directory, { recursive: true, force: true }));
   const paths = dataPaths(directory);
   const pin = join(directory, 'elsewhere', 'pin');
+  const brokerKey = join(directory, 'broker-key.pem');
   const sqlite = join(directory, 'bestow.db');
   const config = {
     directory,
     tokens: { default: { pin: { file: pin } } },
     pepper: { file: paths.pepper },
     storage: { sqlite },
+    events: { brokers: { 'broker.example:8883': { key: { file: brokerKey } } } },
   } as unknown as Config;
-  const files = [pin, paths.pepper, paths.serverKey, paths.root, paths.serverChain, sqlite];
+  const files = [
+    pin,
+    brokerKey,
+    paths.pepper,
+    paths.serverKey,
+    paths.root,
+    paths.serverChain,
+    sqlite,
+  ];
   for (const file of files) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, '', { mode: 0o600 });
@@ -177,6 +187,7 @@ describe('files', () => {
     bad: RegExp | null,
   ])[] = [
     [pin, 0o640, 0o700, /can read .*pin$/],
+    [brokerKey, 0o644, 0o700, /can read .*broker-key.pem$/],
     [paths.pepper, 0o604, 0o700, /can read .*pepper$/],
     [paths.serverKey, 0o660, 0o700, /can read .*server-key.pem$/],
     [paths.root, 0o644, 0o700, null],

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { WebhookPurpose } from '../../enrollment/events/webhooks.ts';
 import { defaultSettings } from '../../enrollment/group-settings.ts';
-import type { Config } from '../../server/config.ts';
+import type { BrokerConfig, Config } from '../../server/config.ts';
 import type { OpenStores } from '../../storage/stores.ts';
+import { makeCorporateRoot } from '../../test/support/corporate-ca.ts';
 import { openFreshStores } from '../../test/support/fresh-stores.ts';
 import { checkWebhooks } from './webhooks.ts';
 
@@ -14,13 +18,14 @@ before(async () => {
 });
 after(() => stores.close());
 
-const check = async () => {
-  const findings = await checkWebhooks({ config: {} as Config, now, stores: async () => stores });
+const check = async (brokers: Readonly<Record<string, BrokerConfig>> = {}) => {
+  const config = { events: { allowHttp: false, allowMqtt: false, brokers } } as unknown as Config;
+  const findings = await checkWebhooks({ config, now, stores: async () => stores });
   return findings.map(({ severity, message }) => `${severity}: ${message}`);
 };
-const add = (id: string, purpose: WebhookPurpose) =>
+const add = (id: string, purpose: WebhookPurpose, url = 'https://receiver.example/') =>
   stores.webhooks.add(
-    { id, url: 'https://receiver.example/', purpose, types: ['*'] },
+    { id, url, purpose, types: ['*'] },
     { id: `sec-${id}`, sealed: Uint8Array.of(1), createdAt: now },
     'test',
   );
@@ -62,4 +67,27 @@ test('a policy whose webhook cannot be asked', async () => {
   assert.match((await told()).join(), /^critical: the group acme asks the webhook inventory where/);
   await webhooks.remove('inventory', 'test', now);
   assert.match((await told()).join(), /^critical: the group acme/);
+});
+
+test('one that the configuration leads nowhere, now or soon', async () => {
+  const files = mkdtempSync(join(tmpdir(), 'bestow-doctor-test-'));
+  try {
+    const at = (name: string) => join(files, name);
+    await add('broker', 'events', 'mqtts://broker.example/fleet');
+    const told = async (broker: BrokerConfig) =>
+      (await check({ 'broker.example:8883': broker })).filter((each) => each.includes(' broker '));
+    assert.deepEqual(await told({}), []);
+    const missing = { username: 'bestow', password: { env: 'BESTOW_TEST_NOT_SET' } };
+    assert.match((await told(missing))[0] ?? '', /^warn: the webhook broker .*which is empty/);
+    const { key, certificate } = makeCorporateRoot({ subject: '/CN=bestow', days: 20 });
+    writeFileSync(at('key'), key, { mode: 0o600 });
+    writeFileSync(at('certificate'), certificate);
+    const shown = { certificate: at('certificate'), key: { file: at('key') } };
+    assert.match((await told(shown))[0] ?? '', /certificate for the broker .* ends on/);
+    await stores.webhooks.remove('broker', 'test', now);
+    await add('broker', 'events', 'mqtt://broker.example/fleet');
+    assert.match((await told({}))[0] ?? '', /events\.allowMqtt/);
+  } finally {
+    rmSync(files, { recursive: true, force: true });
+  }
 });

@@ -1,13 +1,21 @@
 import { webhooksOf } from '../../enrollment/allocation/allocation-policy.ts';
 import type { Webhook, WebhookPurpose } from '../../enrollment/events/webhooks.ts';
 import { type Examined, type Finding, ok } from './finding.ts';
+import { wayProblem } from './webhook-way.ts';
 
 /** Whether those who want to be told are told, and those who must be asked can be. */
-export async function checkWebhooks({ stores }: Examined): Promise<Finding[]> {
+export async function checkWebhooks({ config, stores, now }: Examined): Promise<Finding[]> {
   const { webhooks, tenants, allocation } = await stores();
   const all = await webhooks.list();
   const findings: Finding[] = [];
-  for (const { id, purpose, state, reason } of all) {
+  for (const { id, url, purpose, state, reason } of all) {
+    const problem = state === 'active' ? wayProblem(url, config, now) : undefined;
+    if (problem !== undefined)
+      findings.push({
+        severity: 'warn',
+        message: `the webhook ${id} cannot be reached for long, or at all: ${problem}`,
+        action: `put right what it says; bestow webhook test ${id}`,
+      });
     if (purpose === 'events' && state === 'disabled')
       findings.push({
         severity: 'info',

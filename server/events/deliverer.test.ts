@@ -14,6 +14,7 @@ import {
   WebhookReceiver,
 } from '../../test/support/webhook-receiver.ts';
 import { Deliverer } from './deliverer.ts';
+import { HttpReceiver } from './http-receiver.ts';
 import { mostAttempts, nextAttempt, restAfter } from './retry-schedule.ts';
 import { WebhookClient } from './webhook-client.ts';
 
@@ -46,9 +47,11 @@ const pass = (seconds: number) => {
 function makeDeliverer(): Deliverer {
   const { authorities } = receiver;
   const { webhooks, deliveries, events } = stores;
+  const allowed = { allowNetworks: ['127.0.0.0/8'], allowHttp: false };
+  const client = new WebhookClient({ ...allowed, authorities });
   return new Deliverer({
     ...{ webhooks, deliveries, events, secrets, logger },
-    client: new WebhookClient({ allowNetworks: ['127.0.0.0/8'], allowHttp: false, authorities }),
+    receivers: { open: (url, timeout) => new HttpReceiver(client, url, timeout) },
     source: 'https://est.example/',
     timeout: 2000,
     keepSeconds: 30 * 86_400,

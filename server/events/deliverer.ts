@@ -12,17 +12,17 @@ import type {
 } from '../../enrollment/events/deliveries.ts';
 import type { Events } from '../../enrollment/events/event.ts';
 import type { WebhookSecrets } from '../../enrollment/events/webhook-secret.ts';
-import type { KnownWebhook, Webhooks } from '../../enrollment/events/webhooks.ts';
-import { cloudEvent, cloudEventsType, contentOf } from './cloud-event.ts';
+import type { Webhooks } from '../../enrollment/events/webhooks.ts';
+import { cloudEvent, contentOf } from './cloud-event.ts';
+import type { EventReceiver, EventReceivers } from './event-receiver.ts';
 import { nextAttempt, restAfter } from './retry-schedule.ts';
 import { signatureHeaders } from './standard-webhooks.ts';
-import type { WebhookClient } from './webhook-client.ts';
 
 export interface DelivererParts {
   readonly webhooks: Pick<Webhooks, 'setState'>;
   readonly deliveries: Deliveries;
   readonly events: Pick<Events, 'purge'>;
-  readonly client: Pick<WebhookClient, 'post'>;
+  readonly receivers: EventReceivers;
   readonly secrets: WebhookSecrets;
   /** URI of this server, as events name it. */
   readonly source: string;
@@ -41,6 +41,13 @@ const webhooksAtOnce = 8;
 const turnMs = 60_000;
 const intervalMs = 1000;
 const purgeIntervalMs = 60_000;
+
+/** A turn at one webhook. */
+interface Ongoing {
+  readonly webhook: string;
+  readonly receiver: EventReceiver;
+  readonly keys: readonly Uint8Array[];
+}
 
 interface Rest {
   readonly failures: number;
@@ -110,19 +117,20 @@ export class Deliverer {
 
   /** One turn: until all is delivered that is due, something fails, or another may want the turn. */
   async #serve(id: string): Promise<void> {
-    const { deliveries, secrets, timeout } = this.#parts;
+    const { deliveries, receivers, secrets, timeout } = this.#parts;
     const at = this.#clock();
     const until = new Date(at.getTime() + turnMs + timeout);
     const turn = { webhook: id, by: this.#name, at, until, limit: deliveriesAtOnce };
     const begun = await deliveries.begin(turn);
     if (!begun) return;
     const outcomes: AttemptOutcome[] = [];
+    const receiver = receivers.open(begun.webhook.url, timeout);
     try {
       const keys = secrets.open(id, begun.secrets);
       const end = performance.now() + turnMs / 2;
       for (const delivery of begun.due) {
         if (this.#stopping || performance.now() > end) break;
-        const outcome = await this.#attempt(begun.webhook, delivery, keys);
+        const outcome = await this.#attempt({ webhook: id, receiver, keys }, delivery);
         outcomes.push(outcome);
         if (!outcome.delivered) {
           this.#rest(id);
@@ -131,18 +139,19 @@ export class Deliverer {
         this.#resting.delete(id);
       }
     } finally {
+      receiver.close();
       await deliveries.finish(turn, outcomes);
     }
     if (outcomes.at(-1)?.status === 410) await this.#disable(id);
   }
 
   async #attempt(
-    { id: webhook, url }: KnownWebhook['webhook'],
+    { webhook, receiver, keys }: Ongoing,
     { event, attempts }: DueDelivery,
-    keys: readonly Uint8Array[],
   ): Promise<AttemptOutcome> {
-    const { client, source, timeout, logger, random } = this.#parts;
-    const body = cloudEvent(contentOf(event), source);
+    const { source, logger, random } = this.#parts;
+    const content = contentOf(event);
+    const body = cloudEvent(content, source);
     const { sequence } = event;
     const failed = (problem: string, status?: number): AttemptOutcome => {
       const at = this.#clock();
@@ -159,12 +168,11 @@ export class Deliverer {
       };
     };
     try {
-      const signed = signatureHeaders(event.id, this.#clock(), body, keys);
-      const headers = { 'Content-Type': cloudEventsType, ...signed };
-      const { status } = await client.post({ url, headers, body, timeout });
-      return status >= 200 && status < 300
-        ? { sequence, at: this.#clock(), status, delivered: true }
-        : failed(`the receiver answered ${status}`, status);
+      const signature = signatureHeaders(event.id, this.#clock(), body, keys);
+      const { delivered, said, status } = await receiver.deliver({ content, body, signature });
+      return delivered
+        ? { sequence, at: this.#clock(), delivered, ...(status === undefined ? {} : { status }) }
+        : failed(`the receiver ${said}`, status);
     } catch (error) {
       return failed(problemOf(error));
     }
@@ -191,6 +199,8 @@ const longestProblem = 200;
 
 /** For operators, and kept in the database. */
 export function problemOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  // Where several addresses of a name were tried, each has its own error.
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const message = errors.map((each) => (each instanceof Error ? each.message : each)).join('; ');
   return message.slice(0, longestProblem);
 }
