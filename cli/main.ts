@@ -34,6 +34,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   backup: async () => (await import('./commands/backup.ts')).backupCommand(),
   restore: async () => (await import('./commands/restore.ts')).restoreCommand(),
   open: async () => (await import('./commands/open.ts')).openCommand(),
+  discover: async () => (await import('./commands/discover.ts')).discoverCommand(),
   doctor: async () => (await import('./commands/doctor.ts')).doctorCommand(),
   'check-config': async () => (await import('./commands/check-config.ts')).checkConfigCommand(),
 };

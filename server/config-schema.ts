@@ -9,6 +9,7 @@ import { mostPartitions } from '../ca/crl-partition.ts';
 import { defaultEndpointArc } from '../ca/extensions/upstream-endpoints.ts';
 import { canonicalGeneralName } from '../ca/general-names.ts';
 import { tokenLimits } from '../hsm/token-config.ts';
+import { isInstanceName, serviceTypeSyntax } from './discovery/service-records.ts';
 import { networkProblem } from './events/allowed-addresses.ts';
 import { isBrokerName } from './events/broker-address.ts';
 
@@ -319,6 +320,35 @@ export const configSchema = z
           .default(3000)
           .describe(
             'Milliseconds for the answer of an allocation webhook; without one in time the policy says what counts.',
+          ),
+      })
+      .prefault({}),
+    discovery: z
+      .strictObject({
+        announce: z
+          .boolean()
+          .default(false)
+          .describe(
+            'Whether the server announces itself on the local network by DNS-SD over multicast DNS (docs/discovery.md).',
+          ),
+        name: z
+          .string()
+          .refine(isInstanceName, 'must be 1 to 63 octets without dots and control characters')
+          .optional()
+          .describe(
+            'What it is called there; default `Bestow on` and the name of the host. Where another server has the name, a number follows it.',
+          ),
+        type: z
+          .string()
+          .regex(serviceTypeSyntax, 'must be a service type over TCP, such as _est._tcp')
+          .default('_est._tcp')
+          .describe('The service type that it is found by.'),
+        interfaces: z
+          .array(z.string().min(1).max(60))
+          .max(16)
+          .default([])
+          .describe(
+            'Names or IPv4 addresses of the network interfaces on which it is announced; default all that EST listens at and that lead out of the host.',
           ),
       })
       .prefault({}),

@@ -65,6 +65,12 @@ export interface Config {
     readonly authorizationTimeout: number;
     readonly allocationTimeout: number;
   };
+  readonly discovery: {
+    readonly announce: boolean;
+    readonly name?: string;
+    readonly type: string;
+    readonly interfaces: readonly string[];
+  };
   readonly endpointArc: string;
   readonly serialPrefix: number;
   readonly log: { readonly level: string };
@@ -174,6 +180,7 @@ function resolvePaths(data: z.infer<typeof configSchema>, directory: string): Co
       : {}),
     ocsp: { validitySeconds: parseDuration(data.ocsp.validity) },
     events: eventsOf(data.events, at, secretAt),
+    discovery: withoutUndefined(data.discovery),
     endpointArc: data.endpointArc,
     serialPrefix: data.serialPrefix,
     log: data.log,

@@ -4,7 +4,10 @@
 
 import type { Logger } from 'pino';
 import type { CaStateStore } from '../ca/ca-state-store.ts';
-import { readCertificationAuthority } from '../ca/certification-authority.ts';
+import {
+  type CertificationAuthority,
+  readCertificationAuthority,
+} from '../ca/certification-authority.ts';
 import type { SignerSockets } from './key-connections.ts';
 import type { SignerProcesses } from './signer-processes.ts';
 
@@ -15,7 +18,7 @@ export interface FollowerParts {
   readonly signers: Pick<SignerProcesses, 'lend' | 'sockets'>;
   readonly workers: { follow(sockets: SignerSockets): Promise<void> };
   /** Told after each change that was followed. */
-  changed?(): void;
+  changed?(ca: CertificationAuthority): void;
   readonly logger: Logger;
 }
 
@@ -37,7 +40,7 @@ export function followCa(version: number, parts: FollowerParts): { stop(): Promi
       await workers.follow(signers.sockets);
       current = ca.version;
       logger.info({ version: current }, 'the CA has changed');
-      parts.changed?.();
+      parts.changed?.(ca);
     } catch (error) {
       if (failed !== newest)
         logger.error(

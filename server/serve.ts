@@ -2,6 +2,7 @@
  * The supervisor: a signer process for each token, as many EST workers as wanted, one place that starts and stops.
  */
 
+import { hash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { availableParallelism } from 'node:os';
@@ -18,6 +19,7 @@ import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import { runCampaigns } from './campaigns.ts';
 import { type Config, type ListenAddress, readSecret } from './config.ts';
 import { dataPaths } from './data-directory.ts';
+import { Announcer } from './discovery/announcer.ts';
 import { Deliverer } from './events/deliverer.ts';
 import { webhookParts } from './events/webhook-parts.ts';
 import { followCa } from './follow-ca.ts';
@@ -82,13 +84,18 @@ export async function startServer(
       logger,
     });
     opened.push(() => renewal.stop());
+    const announcer = config.discovery.announce
+      ? announce(config, workers.address, ca, logger)
+      : undefined;
+    if (announcer) opened.push(() => announcer.stop());
     const follower = followCa(ca.version, {
       store: stores.caState,
       signers,
       workers,
-      changed: () => {
+      changed: (now) => {
         keys.follow(signers.sockets);
         renewal.look();
+        announcer?.follow(rootFingerprint(now));
       },
       logger,
     });
@@ -145,6 +152,30 @@ function warnOfMissing(
         'there is no key for OCSP: it is off until `bestow ca ocsp-key` has made it',
       );
   }
+}
+
+/** By the root of the issuer that the server's own certificate is of. */
+function announce(
+  { discovery, est }: Config,
+  listening: AddressInfo,
+  ca: CertificationAuthority,
+  logger: Logger,
+): Announcer {
+  const [certificateHost = 'localhost'] = est.hostnames;
+  const fingerprint = rootFingerprint(ca);
+  const announcer = new Announcer({
+    ...discovery,
+    listening,
+    certificateHost,
+    fingerprint,
+    logger,
+  });
+  announcer.start();
+  return announcer;
+}
+
+function rootFingerprint(ca: CertificationAuthority): Buffer {
+  return hash('sha256', requireActive(ca).chain.root.der, 'buffer');
 }
 
 /** One worker needs no process of its own. */

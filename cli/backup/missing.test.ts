@@ -20,6 +20,7 @@ const missing = (change: object) =>
       directory: '/data',
       pepper: { file: '/data/secrets/pepper' },
       tokens: { default: own },
+      events: { brokers: {} },
       ...change,
     } as unknown as Config,
     keys,
@@ -44,4 +45,8 @@ test('secrets that stand elsewhere are named by their place', () => {
   );
   const beside = { ...own, pin: { file: '/data-2/pin' } };
   assert.match(missing({ tokens: { default: beside } }).join(), /PIN .* is in \/data-2\/pin/);
+  const broker = { password: { file: '/data/password' }, key: { file: '/etc/key' } };
+  assert.deepEqual(missing({ events: { brokers: { 'broker.example:8883': broker } } }), [
+    'The key for the broker broker.example:8883 is in /etc/key.',
+  ]);
 });

@@ -9,9 +9,13 @@ import { isInside } from './collect-files.ts';
 import type { KeyInToken } from './manifest.ts';
 
 export function missingParts(config: Config, keys: readonly KeyInToken[]): string[] {
-  const { directory, tokens, pepper } = config;
+  const { directory, tokens, pepper, events } = config;
   return [
     ...missingSecret(directory, 'key that one-time passwords are hashed under', pepper),
+    ...Object.entries(events.brokers).flatMap(([broker, { password, key }]) => [
+      ...(password ? missingSecret(directory, `password for the broker ${broker}`, password) : []),
+      ...(key ? missingSecret(directory, `key for the broker ${broker}`, key) : []),
+    ]),
     ...Object.entries(tokens).flatMap(([name, token]) => [
       ...missingSecret(directory, `PIN of the token "${token.token}"`, token.pin),
       ...(isOwnSoftHsm(directory, token) ? [] : [inTokenElsewhere(name, token, keys)]),
