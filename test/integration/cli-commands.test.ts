@@ -49,6 +49,7 @@ const commands = [
   ...['event', 'event list'],
   ...['manufacturer', 'manufacturer add', 'manufacturer test', 'device reset-factory'],
   ...['pair', 'label', 'open', 'device import', 'device export', 'campaign', 'campaign create'],
+  'discover',
 ];
 
 test('every command has help on standard output', { timeout }, () =>

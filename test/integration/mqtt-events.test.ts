@@ -76,8 +76,9 @@ test('an enrollment is told of: each event once, in order, signed', { timeout },
   const credentials = { user: 'pump-1', password };
   certificateOf(await post(url, server.root, makeKey().request('/CN=pump-1'), credentials));
   await block('pump-1');
-  await eventually(() => below('fleet/a').some(({ topic }) => topic.includes('blocked')));
-  await eventually(async () => (await lastDelivery(id))?.state === 'delivered');
+  // That it was seen is noted a moment later, by the worker.
+  for (const type of ['seen', 'enrolled', 'blocked'])
+    await eventually(() => below('fleet/a').some(({ topic }) => topic.includes(`device.${type}`)));
 
   const listed = await server.json<{ id: string; sequence: number; type: string; data: object }[]>(
     ...['event', 'list', '--device', 'pump-1', '--since', '1h'],
