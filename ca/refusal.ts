@@ -17,6 +17,8 @@ export type IssuanceRefusalCode =
   | 'certificate-revoked'
   | 'key-in-use'
   | 'key-compromised'
+  | 'key-banned'
+  | 'key-unconfirmed'
   | 'subscriber-inactive'
   | 'approval-used';
 

@@ -34,6 +34,7 @@ before(async () => {
   parts = {
     issuers: oneIssuer(authority, {}),
     approvals,
+    stagingArea: stores.stagingArea,
     authorization: noAuthorization,
     endpointWebhooks: noEndpointWebhooks,
     waiting: { retryAfter: 7, validity: 3600 },

@@ -2,7 +2,11 @@
  * The last step before a certificate: where the group asks for it, a person has approved.
  */
 
-import { type Issued, requestDigestOf } from '../ca/certificate-authority.ts';
+import {
+  type CertificateAuthority,
+  type Issued,
+  requestDigestOf,
+} from '../ca/certificate-authority.ts';
 import type { CertificatePlan, KeylessPlan } from '../ca/certificate-plan.ts';
 import { readDer } from '../ca/der.ts';
 import { describeName, readName } from '../ca/distinguished-name.ts';
@@ -15,23 +19,28 @@ import {
   type ApprovalRequest,
   type Approvals,
   TooManyRequestsPending,
+  tooManyOfDevice,
 } from './approvals.ts';
+import type { Caller } from './authenticator.ts';
 import type { Authorization } from './authorization.ts';
 import type { Issuing } from './authorize.ts';
+import {
+  awaitConfirmation,
+  type ConfirmationParts,
+  needsConfirmation,
+} from './await-confirmation.ts';
 import type { Issuers } from './issuers.ts';
 import type { EnrollmentOrder, KeylessOrder } from './policy.ts';
 import type { EnrollmentRefusalCode } from './refusal.ts';
 
 /** What enrollment works with. */
-export interface EnrollmentParts {
+export interface EnrollmentParts extends ConfirmationParts {
   readonly issuers: Issuers;
   readonly approvals: Approvals;
   /** Asked where the group names a webhook for it. */
   readonly authorization: Authorization;
   /** Asked where a policy of allocation names a webhook. */
   readonly endpointWebhooks: EndpointWebhooks;
-  /** Seconds: when a device that waits for a person may ask again, and how long its request is remembered. */
-  readonly waiting: { readonly retryAfter: number; readonly validity: number };
 }
 
 /**
@@ -60,19 +69,21 @@ export async function admitKeyless(
   makeKey: () => Promise<CertificatePlan>,
 ): Promise<Issued> {
   const { approvals, endpointWebhooks: webhooks } = parts;
+  const { caller } = order.authorized;
   const authority = parts.issuers.authorityFor(order.authorized);
-  const { approval, authorizationWebhook } = order.authorized.caller.group.settings;
+  const { approval, authorizationWebhook } = caller.group.settings;
+  if (asksBefore(caller) && (await isUnconfirmed(decided, authority)))
+    return awaitConfirmation(order, parts);
   const endpoints = await askEndpoints(decided, order, { authority, webhooks });
   const named = endpoints ? { endpoints } : {};
   const plan = { ...decided, ...named };
   const withKey = async () => ({ ...(await makeKey()), ...named });
-  if (approval || authorizationWebhook !== '') await authority.requireIssuable(plan);
   if (authorizationWebhook !== '') await requireAuthorization(plan, order, parts);
   if (!approval) return authority.issue(await withKey());
   const request = approvalRequestOf(plan, order, parts);
   const issueApproved = async (sought: Approval | 'too-many-pending') => {
     if (sought === 'too-many-pending')
-      throw new TooManyRequestsPending(request.device, parts.waiting.retryAfter);
+      throw new TooManyRequestsPending(tooManyOfDevice(request.device), parts.waiting.retryAfter);
     const approval = requireApproval(sought, parts);
     return authority.issue({ ...(await withKey()), approval });
   };
@@ -82,6 +93,31 @@ export async function admitKeyless(
     if (!(error instanceof Refusal && error.code === 'approval-used')) throw error;
     // It was used for an earlier certificate, and this is no repetition of that request: a new decision is needed.
     return issueApproved(await approvals.seek(request, true));
+  }
+}
+
+/** A stranger's request that is refused when it is to be recorded would leave an entry in the audit log each time. */
+function asksBefore(caller: Caller): boolean {
+  const { approval, authorizationWebhook } = caller.group.settings;
+  return (
+    approval ||
+    authorizationWebhook !== '' ||
+    needsConfirmation(caller) ||
+    caller.credential.kind === 'request-key'
+  );
+}
+
+/** Whether a person's word is all that is missing. @throws Refusal where more speaks against it */
+async function isUnconfirmed(
+  plan: CertificatePlan | KeylessPlan,
+  authority: Pick<CertificateAuthority, 'requireIssuable'>,
+): Promise<boolean> {
+  try {
+    await authority.requireIssuable(plan);
+    return false;
+  } catch (error) {
+    if (error instanceof Refusal && error.code === 'key-unconfirmed') return true;
+    throw error;
   }
 }
 

@@ -74,26 +74,28 @@ export class ApprovalPending extends Refusal<EnrollmentRefusalCode> {
   /** Seconds. */
   readonly retryAfter: number;
 
-  constructor(approval: string, retryAfter: number) {
-    super(
-      'approval-pending',
-      `The request waits for approval as ${approval}; ask again with the same key and names.`,
-    );
+  constructor(
+    approval: string,
+    retryAfter: number,
+    sentence = `The request waits for approval as ${approval}; ask again with the same key and names.`,
+  ) {
+    super('approval-pending', sentence);
     this.approval = approval;
     this.retryAfter = retryAfter;
   }
 }
 
-/** The device has `maxPendingRequests` others that wait; this one is not stored. */
+/** Too many others wait; this one is not stored. */
 export class TooManyRequestsPending extends Refusal<EnrollmentRefusalCode> {
   /** Seconds. */
   readonly retryAfter: number;
 
-  constructor(device: string, retryAfter: number) {
-    super(
-      'too-many-requests-pending',
-      `${maxPendingRequests} requests of ${device} wait for approval, and no more may: ask again with the key and names of one of them, or have one decided (\`bestow pending list\`).`,
-    );
+  constructor(reason: string, retryAfter: number) {
+    super('too-many-requests-pending', reason);
     this.retryAfter = retryAfter;
   }
+}
+
+export function tooManyOfDevice(device: string): string {
+  return `${maxPendingRequests} requests of ${device} wait for approval, and no more may: ask again with the key and names of one of them, or have one decided (\`bestow pending list\`).`;
 }

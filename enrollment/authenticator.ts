@@ -15,7 +15,11 @@ export interface Caller {
   readonly certificate?: Certificate;
   /** Subject of the factory certificate that was presented, DER. It may say where a device belongs; it names nobody here. */
   readonly factorySubject?: Uint8Array;
-  /** On record with that certificate: regions that the requests before showed. */
+  /** The model of the device, as that certificate says. */
+  readonly model?: string;
+  /** Of the code that the device shows (ShownCodes.conceal), where it came with the request. */
+  readonly shownCode?: string;
+  /** On record with its certificate: regions that the requests before showed. */
   readonly foundRegions?: FoundRegions;
   /** Set where the registry does not know the device yet, and learns of it with its certificate. */
   readonly newcomer?: true;

@@ -93,7 +93,7 @@ export function isPinnedTo({ factoryKey }: Device, publicKeyDigest: string): boo
  * @throws Refusal unauthenticated, factory-certificate-refused
  */
 export function requireHolder(
-  { manufacturer, serialNumber, certificate }: FactoryIdentity,
+  { manufacturer, serialNumber, model, certificate }: FactoryIdentity,
   known: Pick<Caller, 'device' | 'tenant' | 'group'> | undefined,
   called: Group | undefined,
 ): Caller {
@@ -113,6 +113,7 @@ export function requireHolder(
     ...known,
     credential: { kind: 'factory-certificate', id: certificate.publicKeyDigest },
     factorySubject: certificate.subjectName,
+    ...(model === undefined ? {} : { model }),
   };
 }
 

@@ -98,11 +98,11 @@ export class RequestKeyAuthenticator {
   ): Promise<void> {
     const { firstKey } = device;
     if (firstKey === undefined || firstKey === publicKeyDigest) return;
+    // A person sees in the staging area that it is another key, and decides; it is reported when it comes to stand there.
+    if (group.settings.trust === 'staging') return;
     const at = new Date();
     const other = { device: device.id, publicKeyDigest, source, requestId, at };
     await this.#registry.reportForeignKey(other);
-    // In the staging area a person sees that it is another key, and decides.
-    if (group.settings.trust === 'staging') return;
     throw firstKeyMismatch(device.id);
   }
 }

@@ -35,6 +35,7 @@ import { asKeyless, generateKey, type KeyGenerationParts } from './generate-key.
 import { defaultSettings, type GroupSettings } from './group-settings.ts';
 import type { GeneratedKey } from './key-generator.ts';
 import type { KeyPackager } from './key-package.ts';
+import type { StagingArea } from './staging-area.ts';
 
 const secrets = new DeviceKeySecrets(Buffer.from('pepper'));
 const kekOwner = { device: 'd', id: 'aa' };
@@ -107,6 +108,7 @@ const partsWith = ({
     packager === 'none' ? {} : { cmcSigner: packager },
   ),
   approvals: {} as Approvals,
+  stagingArea: {} as StagingArea,
   authorization: noAuthorization,
   endpointWebhooks: noEndpointWebhooks,
   waiting: { retryAfter: 1, validity: 1 },

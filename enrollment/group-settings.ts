@@ -209,6 +209,14 @@ const contradictions: readonly Contradiction<GroupSettings>[] = [
     'With approval a person decides about each certificate, in the staging area about the first key: choose one.',
   ],
   [
+    ({ trust, serverKeys }) => trust === 'staging' && serverKeys !== 'off',
+    'In the staging area a person confirms the key that a device has, and the server would make it another: leave server keys off.',
+  ],
+  [
+    ({ trust, credentials }) => trust === 'staging' && credentials === 'both',
+    'A device that must show a certificate of ours beside its password is no new one, and the staging area is for first keys: set credentials to either or password.',
+  ],
+  [
     ({ revokeOld, credentials }) => revokeOld === 'now' && credentials === 'both',
     'When a renewal revokes the old certificate at once, a lost answer is repeated by that certificate alone, and not beside a password that is spent: let it end after the new one is used.',
   ],

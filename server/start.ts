@@ -21,6 +21,7 @@ import type { DeliveredAnswers } from '../enrollment/delivered-answers.ts';
 import { DeviceKeySecrets } from '../enrollment/device-keys.ts';
 import { PlatformKeyGenerator } from '../enrollment/platform-key-generator.ts';
 import { RevocationChallenges } from '../enrollment/revocation-challenge.ts';
+import { ShownCodes } from '../enrollment/shown-code.ts';
 import type { Stores } from '../storage/stores.ts';
 import { openStoresInThread } from '../storage/stores-in-thread.ts';
 import { type Config, type ListenAddress, readSecret } from './config.ts';
@@ -224,6 +225,7 @@ function composeEst({
     devices,
     tenants,
     approvals,
+    stagingArea: stores.stagingArea,
     waiting: config.est.waiting,
     revocationChallenges: new RevocationChallenges(pepper),
     authenticators: {
@@ -238,6 +240,7 @@ function composeEst({
         requestKey,
         pepper,
       ),
+      shownCodes: new ShownCodes(pepper),
       sharedSecret: new SharedSecretAuthenticator(oneTimePasswords, pepper),
     },
     failures: oneTimePasswords,

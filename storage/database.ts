@@ -204,6 +204,46 @@ export interface ApprovalTable {
   expires_at: string;
 }
 
+/** A key that waits for a person, or about which one has decided. */
+export interface StagedDeviceTable {
+  id: string;
+  device_group: string;
+  tenant: string;
+  /** The id that it came under: of a device that is registered, or made of its key. */
+  device: string;
+  newcomer: number;
+  public_key_digest: string;
+  serial_number: string | null;
+  model: string | null;
+  subject: string;
+  /** JSON. */
+  names: string;
+  credential_kind: string;
+  credential_id: string;
+  factory_subject: string | null;
+  /** Of the code that it shows, keyed and bound to its key. */
+  code_hash: string | null;
+  wrong_codes: Generated<number>;
+  asks: Generated<number>;
+  source: string;
+  state: string;
+  /** The device that it was confirmed as. */
+  confirmed_as: string | null;
+  reason: string | null;
+  decided_by: string | null;
+  decided_at: string | null;
+  first_seen: string;
+  last_seen: string;
+  expires_at: string;
+}
+
+export interface BannedKeyTable {
+  public_key_digest: string;
+  reason: string | null;
+  banned_at: string;
+  banned_by: string;
+}
+
 /** The newest CRLs of each scope: of an issuer (partition 0), and of each partition of its certificates. */
 export interface CrlTable {
   issuer: string;
@@ -430,6 +470,8 @@ export interface Database {
   crl_number_floor: CrlNumberFloorTable;
   moved_away: MovedAwayTable;
   approval: ApprovalTable;
+  staged_device: StagedDeviceTable;
+  banned_key: BannedKeyTable;
   ca_state: CaStateTable;
   profile: ProfileTable;
   profile_activation: ProfileActivationTable;

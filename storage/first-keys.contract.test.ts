@@ -129,7 +129,7 @@ for (const [engine, open] of Object.entries(engines))
     test('a group that asks for a credential takes no key, and one that is to confirm none unseen', async () => {
       assert.equal(await outcomeOf(intentOf(await add('other'), fresh('key'))), 'credential-spent');
       const staged = await add('confirmed');
-      assert.equal(await outcomeOf(intentOf(staged, fresh('key'))), 'first-key-mismatch');
+      assert.equal(await outcomeOf(intentOf(staged, fresh('key'))), 'key-unconfirmed');
       const credential = { kind: 'bootstrap-credential', id: 'boot' } as const;
       const shown = intentOf(await add(), fresh('key'), { credential });
       assert.equal(await outcomeOf(shown), 'credential-spent');
@@ -148,7 +148,7 @@ for (const [engine, open] of Object.entries(engines))
       }
       const registration = { group: 'made', tenant: 'made' };
       const unseen = intentOf(fresh('dev'), fresh('key'), { registration });
-      assert.equal(await outcomeOf(unseen), 'first-key-mismatch');
+      assert.equal(await outcomeOf(unseen), 'key-unconfirmed');
       assert.equal(await deviceOf(unseen.subscriber ?? ''), undefined);
     });
 

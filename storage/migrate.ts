@@ -24,6 +24,7 @@ import * as events from './migrations/0017-events.ts';
 import * as campaigns from './migrations/0018-campaigns.ts';
 import * as provisioning from './migrations/0020-provisioning.ts';
 import * as bootstrapCredentials from './migrations/0021-bootstrap-credentials.ts';
+import * as staging from './migrations/0022-staging.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
@@ -46,6 +47,7 @@ const migrations: Record<string, Migration> = {
   '0018-campaigns': campaigns,
   '0020-provisioning': provisioning,
   '0021-bootstrap-credentials': bootstrapCredentials,
+  '0022-staging': staging,
 };
 
 /** The database cannot be used by this program as it is. */

@@ -15,6 +15,7 @@ import { announce, eventSubject } from './outbox.ts';
 import { revokeWhatIsLeft } from './revocation.ts';
 import { deviceOf, groupOf, tenantOf } from './rows.ts';
 import { forgetApprovals } from './sql-approvals.ts';
+import { forgetStaged } from './staged-devices.ts';
 import type { Transactions } from './transactions.ts';
 
 export class SqlDeviceRegistry implements DeviceRegistry {
@@ -204,6 +205,7 @@ export class SqlDeviceRegistry implements DeviceRegistry {
         .where('state', '!=', 'revoked')
         .execute();
       await forgetApprovals(transaction, id, at);
+      await forgetStaged(transaction, id, at);
       const order = { reason: 'cessationOfOperation', at } as const;
       const revoked = await revokeWhatIsLeft(transaction, { subscriber: id }, order, subject);
       const details = { revoked };

@@ -14,11 +14,13 @@ import type {
   RevocationOrder,
 } from '../ca/issuance-ledger.ts';
 import { acceptClock, audit, latestAudited } from './audit-trail.ts';
+import { objectionToBannedKey } from './banned-keys.ts';
 import {
   isKnownExcess,
   objectionToBootstrapUse,
   useBootstrapCredential,
 } from './bootstrap-uses.ts';
+import { objectionToUnconfirmed } from './confirmed-keys.ts';
 import type { Database } from './database.ts';
 import {
   objectionToFactoryUse,
@@ -77,7 +79,9 @@ export class SqlIssuanceLedger implements IssuanceLedger {
     const { read } = this.#transactions;
     const judged = await judge(read, foreseen);
     if (judged) return judged.kind === 'refused' ? judged : undefined;
-    return (await credentialServes(read, foreseen)) ? undefined : credentialSpent(foreseen);
+    if (!(await credentialServes(read, foreseen))) return credentialSpent(foreseen);
+    // Last of all: where this alone is missing, a person is asked.
+    return objectionToUnconfirmed(read, foreseen);
   }
 
   async repetitionOf(foreseen: ForeseenIntent): Promise<IssuanceRecord | undefined> {
@@ -231,6 +235,8 @@ async function decideIntent(transaction: Transaction, intent: Intent): Promise<I
   if (judged) return judged;
   if (!(await isApproved(transaction, intent)))
     return refusal('approval-used', `The approval ${intent.approval} is used up or has expired.`);
+  const unconfirmed = await objectionToUnconfirmed(transaction, intent);
+  if (unconfirmed) return unconfirmed;
   if (!(await spendCredential(transaction, intent))) return credentialSpent(intent);
   await useUpApproval(transaction, intent);
   return { kind: 'recorded' };
@@ -245,6 +251,7 @@ async function judge(
     if (device !== undefined && !(await isActive(db, device)) && !(await mayJoin(db, intent)))
       return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
   return (
+    (await objectionToBannedKey(db, intent)) ??
     (await objectionToKey(db, intent)) ??
     (await repeatOf(db, intent)) ??
     (await objectionToFirstKey(db, intent)) ??
@@ -267,9 +274,9 @@ async function isActive(db: Kysely<Database>, device: string): Promise<boolean> 
 }
 
 /** A key belongs to one device, and one that was lost is never certified again, whoever holds a credential. */
-async function objectionToKey(
+export async function objectionToKey(
   db: Kysely<Database>,
-  { publicKeyDigest, subscriber: owner }: ForeseenIntent,
+  { publicKeyDigest, subscriber: owner }: Pick<ForeseenIntent, 'publicKeyDigest' | 'subscriber'>,
 ): Promise<IntentRefused | undefined> {
   // A key that is still to be made is nobody's.
   if (publicKeyDigest === undefined) return undefined;

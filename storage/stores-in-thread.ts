@@ -39,6 +39,8 @@ export async function openStoresInThread(
     bootstrapCredentials: connection.store('bootstrapCredentials'),
     orderLists: connection.store('orderLists'),
     approvals: connection.store('approvals'),
+    stagingArea: connection.store('stagingArea'),
+    keyBans: connection.store('keyBans'),
     digestNonces: connection.store('digestNonces'),
     deviceKeys: connection.store('deviceKeys'),
     profiles: connection.store('profiles'),

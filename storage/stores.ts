@@ -13,10 +13,12 @@ import type { DigestNonces } from '../enrollment/digest-nonces.ts';
 import type { Deliveries } from '../enrollment/events/deliveries.ts';
 import type { Events } from '../enrollment/events/event.ts';
 import type { Webhooks } from '../enrollment/events/webhooks.ts';
+import type { KeyBans } from '../enrollment/key-bans.ts';
 import type { ManufacturerDirectory } from '../enrollment/manufacturer-directory.ts';
 import type { FailureLimits, OneTimePasswordStore } from '../enrollment/one-time-password-store.ts';
 import type { OrderLists } from '../enrollment/order-lists.ts';
 import type { ProfileDirectory } from '../enrollment/profile-directory.ts';
+import type { StagingArea } from '../enrollment/staging-area.ts';
 import type { TenantDirectory } from '../enrollment/tenant-directory.ts';
 import { GroupCommit } from './group-commit.ts';
 import { migrate } from './migrate.ts';
@@ -34,10 +36,12 @@ import { SqlDeviceRegistry } from './sql-device-registry.ts';
 import { SqlDigestNonces } from './sql-digest-nonces.ts';
 import { SqlEvents } from './sql-events.ts';
 import { SqlIssuanceLedger } from './sql-issuance-ledger.ts';
+import { SqlKeyBans } from './sql-key-bans.ts';
 import { SqlManufacturers } from './sql-manufacturers.ts';
 import { SqlOneTimePasswords } from './sql-one-time-passwords.ts';
 import { SqlOrderLists } from './sql-order-lists.ts';
 import { SqlProfiles } from './sql-profiles.ts';
+import { SqlStagingArea } from './sql-staging-area.ts';
 import { SqlTenantDirectory } from './sql-tenant-directory.ts';
 import { SqlWebhooks } from './sql-webhooks.ts';
 import type { Transactions } from './transactions.ts';
@@ -55,6 +59,8 @@ export interface Stores {
   readonly crlMaker: CrlMaker;
   readonly caState: CaStateStore;
   readonly approvals: Approvals;
+  readonly stagingArea: StagingArea;
+  readonly keyBans: KeyBans;
   readonly digestNonces: DigestNonces;
   readonly deviceKeys: DeviceKeys;
   readonly profiles: ProfileDirectory;
@@ -86,6 +92,8 @@ export function storesOver(transactions: Transactions, limits: FailureLimits): S
     bootstrapCredentials: new SqlBootstrapCredentials(transactions, limits),
     orderLists: new SqlOrderLists(transactions),
     approvals: new SqlApprovals(transactions),
+    stagingArea: new SqlStagingArea(transactions),
+    keyBans: new SqlKeyBans(transactions),
     digestNonces: new SqlDigestNonces(transactions),
     deviceKeys: new SqlDeviceKeys(transactions),
     profiles: new SqlProfiles(transactions),

@@ -40,6 +40,7 @@ before(async () => {
   parts = {
     issuers: oneIssuer(authority, {}),
     approvals,
+    stagingArea: {} as StagingArea,
     authorization: noAuthorization,
     endpointWebhooks: {
       ask: async (question) => {

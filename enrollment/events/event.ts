@@ -10,6 +10,7 @@ export const eventTypes = [
   'bestow.device.moved',
   'bestow.device.refused',
   'bestow.device.blocked',
+  'bestow.device.banned',
   'bestow.certificate.issued',
   'bestow.certificate.revoked',
   'bestow.certificate.held',

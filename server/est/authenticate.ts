@@ -15,6 +15,7 @@ import type { RequestKeyAuthenticator } from '../../enrollment/by-request-key.ts
 import type { SharedSecretAuthenticator } from '../../enrollment/by-shared-secret.ts';
 import type { Group } from '../../enrollment/group.ts';
 import { unauthenticated } from '../../enrollment/refusal.ts';
+import type { ShownCodes } from '../../enrollment/shown-code.ts';
 import { authenticateByHttp, type PasswordAuthenticators } from './http-password.ts';
 
 export interface Authenticators extends PasswordAuthenticators {
@@ -22,6 +23,7 @@ export interface Authenticators extends PasswordAuthenticators {
   readonly factoryCertificate: FactoryCertificateAuthenticator;
   readonly requestKey: RequestKeyAuthenticator;
   readonly bootstrapCredential: BootstrapCredentialAuthenticator;
+  readonly shownCodes: ShownCodes;
   readonly sharedSecret: SharedSecretAuthenticator;
 }
 
@@ -164,7 +166,7 @@ function certificatesOf({ socket }: Request): readonly Buffer[] {
 /** The password is the credential that is spent; the certificate stands beside it. @throws Refusal unauthenticated */
 function joined(byPassword: Authenticated, holder: Caller): Authenticated {
   const { caller, shown } = byPassword;
-  const { device, certificate, factorySubject } = holder;
+  const { device, certificate, factorySubject, model } = holder;
   if (caller.device.id !== device.id)
     throw unauthenticated(
       `The password is of device ${caller.device.id}, the client certificate of device ${device.id}.`,
@@ -175,6 +177,7 @@ function joined(byPassword: Authenticated, holder: Caller): Authenticated {
       ...caller,
       ...(certificate ? { certificate } : {}),
       ...(factorySubject ? { factorySubject } : {}),
+      ...(model === undefined ? {} : { model }),
     },
     shown: factorySubject
       ? { ...shown, factoryCertificate: true }

@@ -54,6 +54,8 @@ const statusOf: Record<RefusalCode, number> = {
   'subscriber-inactive': 403,
   'key-in-use': 403,
   'key-compromised': 403,
+  'key-banned': 403,
+  'key-unconfirmed': 403,
   'unknown-path': 404,
   'unknown-label': 404,
   'method-not-allowed': 405,

@@ -26,6 +26,7 @@ import { DeviceKeySecrets } from '../../enrollment/device-keys.ts';
 import { hashOneTimePassword } from '../../enrollment/one-time-password.ts';
 import { PlatformKeyGenerator } from '../../enrollment/platform-key-generator.ts';
 import { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
+import { ShownCodes } from '../../enrollment/shown-code.ts';
 import { type OpenStores, openStores } from '../../storage/stores.ts';
 import { certificateOf, makeKey } from '../../test/support/est-client.ts';
 import { noAuthorization } from '../../test/support/no-authorization.ts';
@@ -81,6 +82,7 @@ before(async () => {
       devices,
       tenants,
       approvals,
+      stagingArea: stores.stagingArea,
       authorization: noAuthorization,
       endpointWebhooks: noEndpointWebhooks,
       waiting: { retryAfter: 60, validity: 3600 },
@@ -101,6 +103,7 @@ before(async () => {
           requestKey,
           pepper,
         ),
+        shownCodes: new ShownCodes(pepper),
         factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
       },
       failures: oneTimePasswords,

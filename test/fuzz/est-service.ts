@@ -35,6 +35,7 @@ import { defaultSettings, type GroupSettings } from '../../enrollment/group-sett
 import { hashOneTimePassword, makeOneTimePassword } from '../../enrollment/one-time-password.ts';
 import { PlatformKeyGenerator } from '../../enrollment/platform-key-generator.ts';
 import { RevocationChallenges } from '../../enrollment/revocation-challenge.ts';
+import { ShownCodes } from '../../enrollment/shown-code.ts';
 import { AnswersInMemory } from '../../server/delivered-answers.ts';
 import { estApp } from '../../server/est/app.ts';
 import { PendTokens } from '../../server/est/cmc/pend-token.ts';
@@ -241,6 +242,7 @@ async function partsOf(
     devices,
     tenants,
     approvals,
+    stagingArea: stores.stagingArea,
     authorization: noAuthorization,
     endpointWebhooks: noEndpointWebhooks,
     waiting: { retryAfter: 60, validity: 3600 },
@@ -261,6 +263,7 @@ async function partsOf(
         requestKey,
         pepper,
       ),
+      shownCodes: new ShownCodes(pepper),
       factoryCertificate: new FactoryCertificateAuthenticator(stores.manufacturers),
     },
     failures: oneTimePasswords,
