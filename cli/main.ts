@@ -26,6 +26,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   allocate: async () => (await import('./commands/allocate.ts')).allocateCommand(),
   campaign: async () => (await import('./commands/campaign.ts')).campaignCommand(),
   pending: async () => (await import('./commands/pending.ts')).pendingCommand(),
+  ban: async () => (await import('./commands/ban.ts')).banCommand(),
   cert: async () => (await import('./commands/cert.ts')).certCommand(),
   ca: async () => (await import('./commands/ca.ts')).caCommand(),
   profile: async () => (await import('./commands/profile.ts')).profileCommand(),

@@ -115,6 +115,8 @@ export interface StagingArea {
   /** Finds what was decided about a key, or stores it as pending: once, however often it is asked. */
   seek(request: StagedRequest): Promise<StagingOutcome>;
   find(id: string): Promise<StagedDevice | undefined>;
+  /** Whether its device shows this code now; nothing is counted. @param codeHash ShownCodes.conceal */
+  shows(id: string, codeHash: string): Promise<boolean>;
   /** Newest first; expired ones are left out. */
   list(filter: StagedFilter): Promise<StagedDevice[]>;
   /** Pins the key to its device, which is registered where it is a newcomer. */

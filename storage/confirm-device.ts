@@ -45,7 +45,7 @@ export async function confirmDevice(
     return refused(`The group ${row.device_group} has no staging area any more.`);
   if (settings.possession === 'shown-code' && (row.code_hash === null || codeHash === undefined))
     return refused('The code that the device shows is to be typed to approve it.');
-  if (codeHash !== undefined && !isSame(codeHash, row.code_hash ?? ''))
+  if (codeHash !== undefined && !isSameCode(codeHash, row.code_hash ?? ''))
     return countWrongCode(transaction, row, confirmation);
   const target = await targetOf(transaction, row, settings, confirmation);
   if ('reason' in target) return refused(target.reason);
@@ -65,7 +65,8 @@ async function settingsOf(
   return row && groupOf(row).settings;
 }
 
-function isSame(typed: string, shown: string): boolean {
+/** Hashes of codes, as they are typed and shown. */
+export function isSameCode(typed: string, shown: string): boolean {
   const [a, b] = [Buffer.from(typed), Buffer.from(shown)];
   return a.length === b.length && timingSafeEqual(a, b);
 }

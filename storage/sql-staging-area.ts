@@ -15,7 +15,7 @@ import {
 } from '../enrollment/staging-area.ts';
 import { audit } from './audit-trail.ts';
 import { objectionToBannedKey } from './banned-keys.ts';
-import { confirmDevice } from './confirm-device.ts';
+import { confirmDevice, isSameCode } from './confirm-device.ts';
 import type { Database } from './database.ts';
 import { reportForeignKey } from './first-keys.ts';
 import { announce } from './outbox.ts';
@@ -63,6 +63,11 @@ export class SqlStagingArea implements StagingArea {
   async find(id: string): Promise<StagedDevice | undefined> {
     const row = await stagedRowById(this.#transactions.read, id);
     return row && stagedDeviceOf(row);
+  }
+
+  async shows(id: string, codeHash: string): Promise<boolean> {
+    const row = await stagedRowById(this.#transactions.read, id);
+    return row !== undefined && isSameCode(codeHash, row.code_hash ?? '');
   }
 
   async list({ state, group, tenant, at, limit }: StagedFilter): Promise<StagedDevice[]> {
