@@ -167,7 +167,12 @@ async function whatIsTooMany(
     .where('state', '=', 'pending')
     .where('expires_at', '>', at.toISOString());
   const has = async (query: typeof pending, most: number) =>
-    (await query.limit(most).execute()).length >= most;
+    (
+      await query
+        .limit(1)
+        .offset(most - 1)
+        .execute()
+    ).length > 0;
   if (await has(pending.where('device', '=', device), maxPendingRequests))
     return tooManyOfDevice(device);
   const ofSource = pending.where('source', '=', source).where('newcomer', '=', 1);

@@ -10,8 +10,12 @@ import { type CmcReply, FullCmc, issuedTo, statusesOf } from '../support/full-cm
 import { auditOf } from '../support/registry.ts';
 
 const patient = { group: 'patient' };
+const staged = { group: 'staged' };
 const session = await FullCmc.start(
-  { patient: { approval: true, cmcSharedSecret: true } },
+  {
+    patient: { approval: true, cmcSharedSecret: true },
+    staged: { trust: 'staging', cmcSharedSecret: true },
+  },
   {
     'ra-1': { role: 'registration-authority' },
     device: {},
@@ -21,6 +25,8 @@ const session = await FullCmc.start(
     waiting: patient,
     rejected: patient,
     impatient: patient,
+    newcomer: staged,
+    unwanted: staged,
   },
 );
 after(() => session[Symbol.asyncDispose]());
@@ -246,7 +252,8 @@ describe('a group whose certificates a person approves', () => {
   }
 
   before(async () => {
-    for (const key of ['waiting', 'rejected', 'impatient', 'new']) await cmc.key(key, 'P-256');
+    for (const key of ['waiting', 'rejected', 'impatient', 'new', 'newcomer', 'unwanted'])
+      await cmc.key(key, 'P-256');
   });
 
   test('pending, asked for by its token, issued', async () => {
@@ -274,6 +281,23 @@ describe('a group whose certificates a person approves', () => {
     const reply = await query('rejected', token);
     assertRefused(reply, 403, /^failed badRequest 10\d$/);
     assert.match(reply.answer?.statuses[0]?.text ?? '', /The pump is scrapped\./);
+  });
+
+  test('in a staging area, its key waits for a person, and one decision is enough', async () => {
+    const { token } = pendingIn(await ask('newcomer'));
+    assert.match(statusesOf(await query('newcomer', token)).join(), /^pending 10\d$/);
+    await decide('approve', 'newcomer');
+    const issued = await query('newcomer', token);
+    const [certificate] = issuedTo('newcomer', issued);
+    assert.ok(certificate, issued.body);
+    const [again] = issuedTo('newcomer', await ask('newcomer'));
+    assert.equal(again?.serialNumber, certificate.serialNumber);
+
+    const { token: second } = pendingIn(await ask('unwanted'));
+    await decide('reject', 'unwanted', '--reason', 'Not one of ours.');
+    const refused = await query('unwanted', second);
+    assertRefused(refused, 403, /^failed badRequest 10\d$/);
+    assert.match(refused.answer?.statuses[0]?.text ?? '', /Not one of ours\./);
   });
 
   test('a token is its owner’s, and stays as it is', async () => {
