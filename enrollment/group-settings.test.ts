@@ -72,6 +72,16 @@ describe('what contradicts itself is refused, and its parts alone are not', () =
       { revokeOld: 'now' },
       /let it end after the new one is used/,
     ],
+    'a key made here where a person confirms the device’s own': [
+      { trust: 'staging' },
+      { serverKeys: 'platform' },
+      /confirms the key that a device has/,
+    ],
+    'a person to confirm who has a certificate already': [
+      { trust: 'staging' },
+      { credentials: 'both' },
+      /the staging area is for first keys/,
+    ],
     'hash functions for keys that have their own': [
       { signatureHashes: ['sha256'] },
       { keyTypes: ['Ed25519', 'ML-DSA-65'] },

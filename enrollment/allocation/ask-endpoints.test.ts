@@ -40,7 +40,7 @@ before(async () => {
   parts = {
     issuers: oneIssuer(authority, {}),
     approvals,
-    stagingArea: {} as StagingArea,
+    stagingArea: stores.stagingArea,
     authorization: noAuthorization,
     endpointWebhooks: {
       ask: async (question) => {
