@@ -6,6 +6,7 @@ import { Refusal } from '../ca/refusal.ts';
 import { forgeRequest } from '../test/support/forged-request.ts';
 import { ApprovalPending, TooManyRequestsPending } from './approvals.ts';
 import type { Caller } from './authenticator.ts';
+import type { AuthorizedIssuance } from './authorize.ts';
 import { awaitConfirmation, needsConfirmation } from './await-confirmation.ts';
 import { defaultSettings, type GroupSettings } from './group-settings.ts';
 import { ShownCodes } from './shown-code.ts';
@@ -48,7 +49,7 @@ async function asked(
   };
   const { subject = 'x', names = [] } = shown;
   const order = {
-    caller,
+    authorized: { caller } as AuthorizedIssuance,
     request: {
       ...request,
       subjectAttributes: [{ type: 'commonName', text: subject }] as never,
