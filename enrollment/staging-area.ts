@@ -122,6 +122,10 @@ export interface StagingArea {
   /** Pins the key to its device, which is registered where it is a newcomer. */
   approve(id: string, confirmation: Confirmation): Promise<ConfirmationOutcome>;
   reject(id: string, rejection: Rejection): Promise<ConfirmationOutcome>;
+  /**
+   * Ends an entry that waits or was rejected: its device begins anew. @returns false where there is none, or it was approved
+   */
+  forget(id: string, by: string, at: Date): Promise<boolean>;
 }
 
 /**

@@ -99,6 +99,22 @@ export class SqlStagingArea implements StagingArea {
       return { kind: same ? 'decided' : 'conflict', staged: stagedDeviceOf(row) };
     });
   }
+
+  forget(id: string, by: string, at: Date): Promise<boolean> {
+    return this.#transactions.write(async (transaction) => {
+      const expires_at = at.toISOString();
+      const { numUpdatedRows } = await transaction
+        .updateTable('staged_device')
+        .set({ expires_at })
+        .where('id', '=', id)
+        .where('state', '!=', 'approved')
+        .where('expires_at', '>', expires_at)
+        .executeTakeFirst();
+      if (numUpdatedRows !== 1n) return false;
+      await audit(transaction, { at, actor: by, action: 'device.forgotten', object: id });
+      return true;
+    });
+  }
 }
 
 /** What nobody could make good by confirming it is not put before anybody. */

@@ -23,6 +23,7 @@ const groups = {
   made: { identity: 'generated', possession: 'none', trust: 'staging' },
   shown: { identity: 'generated', possession: 'shown-code', trust: 'staging' },
   given: { identity: 'assigned', possession: 'none', trust: 'staging' },
+  batch: { identity: 'generated', possession: 'bootstrap-credential', trust: 'staging' },
   trusting: {},
 } as const;
 type GroupName = keyof typeof groups;
@@ -276,6 +277,25 @@ for (const [engine, open] of Object.entries(engines))
         assert.equal(await outcomeOf(made), 'credential-spent', 'its own rules come first');
       });
 
+      test('comes before a use of a bootstrap credential is counted', async () => {
+        const [device, key, id] = [fresh('dev'), fresh('key'), fresh('boot')];
+        const terms = { quota: 1, notBefore: now, notAfter: later(1000), createdAt: now };
+        const made = { id, group: 'batch', secretHash: fresh('hash'), ...terms, by: 'ann' };
+        assert.equal(await stores.bootstrapCredentials.create(made), undefined);
+        const credential = { kind: 'bootstrap-credential', id } as const;
+        const registration = { group: 'batch', tenant: 'batch' };
+        const intent = () => intentOf(device, key, { credential, registration });
+        const uses = async () => (await stores.bootstrapCredentials.uses(id, 10)).length;
+        assert.equal(await outcomeOf(intent()), 'key-unconfirmed');
+        assert.deepEqual([await uses(), await known(device)], [0, undefined]);
+        const { id: request } = await seek('batch', device, key, { credential });
+        await approve(request);
+        assert.equal(await uses(), 0);
+        assert.equal(await outcomeOf(intent()), 'recorded');
+        assert.equal(await outcomeOf(intent()), 'recorded');
+        assert.equal(await uses(), 1);
+      });
+
       test('holds where two decide at once, and is the same if it is said again', async () => {
         const { id } = await seek('made', fresh('dev'), fresh('key'));
         const reject = stores.stagingArea.reject(id, { by: 'bob', at: later(1) });
@@ -398,6 +418,14 @@ for (const [engine, open] of Object.entries(engines))
         assert.equal(await kindOf('shown', device, key, showing('code')), 'rejected');
         assert.equal(audited(id, 'device.wrong-code').length, 5);
         assert.equal(audited(id, 'device.rejected').length, 1);
+        // Who typed the codes of another device can take it back.
+        assert.equal(await stores.stagingArea.forget(id, 'ann', later(5)), true);
+        assert.equal(await stores.stagingArea.forget(id, 'ann', later(5)), false);
+        const { id: anew } = await seek('shown', device, key, { ...showing('code'), at: later(6) });
+        assert.notEqual(anew, id);
+        assert.equal((await approve(anew, { codeHash: 'code' })).kind, 'decided');
+        assert.equal(await stores.stagingArea.forget(anew, 'ann', later(7)), false);
+        assert.deepEqual(audited(id, 'device.forgotten'), ['ann']);
       });
     });
 

@@ -8,7 +8,7 @@ import {
   withJson,
   withStores,
 } from '../data.ts';
-import { conflict } from '../exit.ts';
+import { conflict, usage } from '../exit.ts';
 import { approve, reject } from '../pending/decide.ts';
 import { type CodeOptions, readCode } from '../pending/read-code.ts';
 import { findWaiting, listWaiting, type Waiting } from '../pending/waiting.ts';
@@ -36,6 +36,10 @@ export function pendingCommand(): Command {
     .argument('<id>')
     .option('--reason <text>', "a sentence for the device's engineer")
     .action(rejectOne);
+  withJson(pending.command('forget'))
+    .description('let a device that waits or was rejected begin anew')
+    .argument('<id>')
+    .action(forget);
   withJson(pending.command('ban'))
     .description('bar the key of the request for good, in every group and with every credential')
     .argument('<id>')
@@ -131,6 +135,17 @@ async function rejectOne(id: string, options: JsonOption & { reason?: string }):
   const rejected = await withStores(options, (stores) => reject(stores, id, options.reason));
   if (options.json) return printJson(rejected);
   print(`The request ${id} is rejected: ${rejected.device} is told so when it asks again.`);
+}
+
+async function forget(id: string, options: JsonOption): Promise<void> {
+  await withStores(options, async (stores) => {
+    const { kind, state } = await findWaiting(stores, id);
+    if (kind === 'certificate') throw usage(`${id} asks for a certificate, and ends by itself.`);
+    if (!(await stores.stagingArea.forget(id, operator(), new Date())))
+      throw conflict(`The request ${id} ${state === 'approved' ? 'is approved' : 'has expired'}.`);
+  });
+  if (options.json) printJson({ id });
+  else print(`The request ${id} is forgotten: its device waits again when it asks.`);
 }
 
 async function ban(id: string, options: JsonOption & { reason?: string }): Promise<void> {

@@ -425,6 +425,8 @@ describe('decisions', () => {
     assert.equal(refused.status, 403);
     assert.match(refused.body, new RegExp(`rejected as ${asked}: Not one of ours\\.`));
     assert.equal((await approve(asked)).kind, 'conflict');
+    await server.json('pending', 'forget', asked);
+    assert.notEqual(waitsAs(await before.ask('free')), asked);
 
     const { ask } = newcomer();
     const id = waitsAs(await ask('free'));
