@@ -15,11 +15,11 @@ import {
 import { audit } from './audit-trail.ts';
 import { objectionToBannedKey } from './banned-keys.ts';
 import type { Database } from './database.ts';
+import { objectionToKey } from './decide-intent.ts';
 import { auditPin, insertNewcomer } from './first-keys.ts';
 import { announce } from './outbox.ts';
 import { rejectStaged } from './reject-staged.ts';
 import { groupOf } from './rows.ts';
-import { objectionToKey } from './sql-issuance-ledger.ts';
 import { type StagedRow, stagedDeviceOf, stagedRowById } from './staged-devices.ts';
 
 type Transaction = Kysely<Database>;

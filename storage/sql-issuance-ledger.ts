@@ -1,5 +1,4 @@
 import type { Kysely } from 'kysely';
-import type { Credential } from '../ca/certificate-plan.ts';
 import type {
   CertificatesOf,
   ForeseenIntent,
@@ -14,44 +13,18 @@ import type {
   RevocationOrder,
 } from '../ca/issuance-ledger.ts';
 import { acceptClock, audit, latestAudited } from './audit-trail.ts';
-import { objectionToBannedKey } from './banned-keys.ts';
-import {
-  isKnownExcess,
-  objectionToBootstrapUse,
-  useBootstrapCredential,
-} from './bootstrap-uses.ts';
-import { objectionToUnconfirmed } from './confirmed-keys.ts';
+import { isKnownExcess } from './bootstrap-uses.ts';
 import type { Database } from './database.ts';
-import {
-  objectionToFactoryUse,
-  repeatedSince,
-  useFactoryCertificate,
-} from './factory-certificates.ts';
-import { followRenewal, isByKey, mayJoin, objectionToFirstKey, pinFirstKey } from './first-keys.ts';
+import { decideIntent, objectionTo } from './decide-intent.ts';
 import { announceIssuance } from './issuance-events.ts';
-import {
-  activeDevice,
-  fulfilIntent,
-  holdersOfKey,
-  insertIssuance,
-  issuanceByCredential,
-  spendOneTimePassword,
-  unspentOneTimePassword,
-  validCertificate,
-} from './issuance-queries.ts';
+import { fulfilIntent, insertIssuance } from './issuance-queries.ts';
+import { repeatOf } from './repeated-request.ts';
 import { columnsOf, releaseFromHold, revokeAudited, type SerialNumber } from './revocation.ts';
 import { issuanceOf } from './rows.ts';
-import { type ApprovalUse, isOpenApproval, useApproval } from './sql-approvals.ts';
 import { renewalOnRecord, supersedeAtOnce, supersedeByUse } from './superseded.ts';
 import type { Transactions } from './transactions.ts';
 
 type Transaction = Kysely<Database>;
-
-/**
- * A re-enrollment repeated within this time with the same certificate, key and names is taken for a lost answer and gets the
- * same certificate again; later it is a new renewal. A spent one-time password repeats until it expires.
- */
-const repeatWindowMs = 10 * 60_000;
 
 export class SqlIssuanceLedger implements IssuanceLedger {
   readonly #transactions: Transactions;
@@ -75,13 +48,8 @@ export class SqlIssuanceLedger implements IssuanceLedger {
     });
   }
 
-  async objectionTo(foreseen: ForeseenIntent): Promise<IntentRefused | undefined> {
-    const { read } = this.#transactions;
-    const judged = await judge(read, foreseen);
-    if (judged) return judged.kind === 'refused' ? judged : undefined;
-    if (!(await credentialServes(read, foreseen))) return credentialSpent(foreseen);
-    // Last of all: where this alone is missing, a person is asked.
-    return objectionToUnconfirmed(read, foreseen);
+  objectionTo(foreseen: ForeseenIntent): Promise<IntentRefused | undefined> {
+    return objectionTo(this.#transactions.read, foreseen);
   }
 
   async repetitionOf(foreseen: ForeseenIntent): Promise<IssuanceRecord | undefined> {
@@ -227,166 +195,6 @@ async function recordsOf(
 function auditBase(intent: Intent): { at: Date; actor: string; requestId: string } {
   const { recordedAt, subscriber, credential, requestId } = intent;
   return { at: recordedAt, actor: subscriber ?? credential.id, requestId };
-}
-
-/** Everything that may have changed since the caller was identified is asked again here, under the write lock. */
-async function decideIntent(transaction: Transaction, intent: Intent): Promise<IntentOutcome> {
-  const judged = await judge(transaction, intent);
-  if (judged) return judged;
-  if (!(await isApproved(transaction, intent)))
-    return refusal('approval-used', `The approval ${intent.approval} is used up or has expired.`);
-  const unconfirmed = await objectionToUnconfirmed(transaction, intent);
-  if (unconfirmed) return unconfirmed;
-  if (!(await spendCredential(transaction, intent))) return credentialSpent(intent);
-  await useUpApproval(transaction, intent);
-  return { kind: 'recorded' };
-}
-
-/** What is told without asking the approval and the credential. @returns undefined where it is up to them */
-async function judge(
-  db: Kysely<Database>,
-  intent: ForeseenIntent,
-): Promise<IntentOutcome | undefined> {
-  for (const device of [intent.subscriber, intent.relayedBy])
-    if (device !== undefined && !(await isActive(db, device)) && !(await mayJoin(db, intent)))
-      return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
-  return (
-    (await objectionToBannedKey(db, intent)) ??
-    (await objectionToKey(db, intent)) ??
-    (await repeatOf(db, intent)) ??
-    (await objectionToFirstKey(db, intent)) ??
-    (await objectionToBootstrapUse(db, intent)) ??
-    objectionToFactoryUse(db, intent)
-  );
-}
-
-function refusal(code: IntentRefused['code'], reason: string): IntentRefused {
-  return { kind: 'refused', code, reason };
-}
-
-function credentialSpent({ credential: { id } }: ForeseenIntent): IntentRefused {
-  return refusal('credential-spent', `The credential ${id} is spent or no longer valid.`);
-}
-
-async function isActive(db: Kysely<Database>, device: string): Promise<boolean> {
-  const { rows } = await activeDevice(db, { device });
-  return rows.length > 0;
-}
-
-/** A key belongs to one device, and one that was lost is never certified again, whoever holds a credential. */
-export async function objectionToKey(
-  db: Kysely<Database>,
-  { publicKeyDigest, subscriber: owner }: Pick<ForeseenIntent, 'publicKeyDigest' | 'subscriber'>,
-): Promise<IntentRefused | undefined> {
-  // A key that is still to be made is nobody's.
-  if (publicKeyDigest === undefined) return undefined;
-  const { rows } = await holdersOfKey(db, { publicKeyDigest });
-  if (rows.some(({ subscriber }) => subscriber !== (owner ?? null)))
-    return refusal('key-in-use', 'The public key is already certified for another device.');
-  return rows.some(({ revocation_reason: reason }) => reason === 'keyCompromise')
-    ? refusal('key-compromised', 'The public key was reported as compromised; make a new one.')
-    : undefined;
-}
-
-/** What this credential already got for this request; a revoked certificate is never released again. */
-async function repeatOf(
-  db: Kysely<Database>,
-  intent: ForeseenIntent,
-): Promise<IntentOutcome | undefined> {
-  const { credential, requestDigest, recordedAt } = intent;
-  if (credential.kind === 'operator') return undefined;
-  const since = await repeatsSince(db, intent);
-  if (!since) return undefined;
-  const { rows } = await issuanceByCredential(db, {
-    issuer: intent.issuer,
-    ...credential,
-    requestDigest,
-    since: since.toISOString(),
-  });
-  const [row] = rows;
-  // Nobody who lost an answer is helped with one that has expired.
-  const over = row && isLasting(credential) && new Date(row.not_after) <= recordedAt;
-  return row && !over ? { kind: 'repeated', record: issuanceOf(row) } : undefined;
-}
-
-/** Whether a device may come with it again, when its certificate has ended. */
-function isLasting({ kind }: Credential): boolean {
-  return kind === 'factory-certificate' || kind === 'bootstrap-credential';
-}
-
-async function repeatsSince(
-  db: Kysely<Database>,
-  intent: ForeseenIntent,
-): Promise<Date | undefined> {
-  const windowBegins = new Date(intent.recordedAt.getTime() - repeatWindowMs);
-  switch (intent.credential.kind) {
-    case 'one-time-password':
-    case 'bootstrap-credential':
-      return new Date(0);
-    case 'factory-certificate':
-      return repeatedSince(db, intent, windowBegins);
-    default:
-      return windowBegins;
-  }
-}
-
-/** Single use is a conditional UPDATE: of any number of racing requests, one changes the row. */
-async function spendCredential(transaction: Transaction, intent: Intent): Promise<boolean> {
-  const { credential, recordedAt, subscriber: device = '' } = intent;
-  if (credential.kind === 'factory-certificate') return useFactoryCertificate(transaction, intent);
-  if (isByKey(intent)) return spendByKey(transaction, intent);
-  if (credential.kind !== 'one-time-password') {
-    await followRenewal(transaction, intent);
-    return credentialServes(transaction, intent);
-  }
-  const publicKeyDigest = intent.requestKeyDigest ?? intent.publicKeyDigest;
-  const values = { id: credential.id, device, publicKeyDigest, now: recordedAt.toISOString() };
-  return (await spendOneTimePassword(transaction, values)).rows.length === 1;
-}
-
-async function spendByKey(transaction: Transaction, intent: Intent): Promise<boolean> {
-  if (intent.credential.kind !== 'bootstrap-credential') return pinFirstKey(transaction, intent);
-  if (!(await useBootstrapCredential(transaction, intent))) return false;
-  // Nobody counts without getting something for it.
-  if (!(await pinFirstKey(transaction, intent)))
-    throw new Error(`The device ${intent.subscriber} could not be pinned to its key.`);
-  return true;
-}
-
-async function credentialServes(db: Kysely<Database>, intent: ForeseenIntent): Promise<boolean> {
-  const { credential, recordedAt, subscriber = '', relayedBy = '' } = intent;
-  const { kind, id } = credential;
-  const now = recordedAt.toISOString();
-  switch (kind) {
-    case 'operator':
-    // Judged before, with the reason: objectionToFactoryUse, objectionToFirstKey, objectionToBootstrapUse.
-    case 'factory-certificate':
-    case 'bootstrap-credential':
-    case 'request-key':
-      return true;
-    case 'one-time-password':
-      return (await unspentOneTimePassword(db, { id, device: subscriber, now })).rows.length === 1;
-    case 'client-certificate':
-    case 'registration-authority': {
-      const holder = kind === 'registration-authority' ? relayedBy : subscriber;
-      const values = { serialNumber: id, subscriber: holder, now };
-      return (await validCertificate(db, values)).rows.length === 1;
-    }
-  }
-}
-
-/** Asked before the credential is spent: neither is used up without the other. */
-async function isApproved(transaction: Transaction, intent: Intent): Promise<boolean> {
-  return intent.approval === undefined || isOpenApproval(transaction, approvalUse(intent));
-}
-
-async function useUpApproval(transaction: Transaction, intent: Intent): Promise<void> {
-  if (intent.approval !== undefined && !(await useApproval(transaction, approvalUse(intent))))
-    throw new Error(`The approval ${intent.approval} was used by another at the same time.`);
-}
-
-function approvalUse({ approval = '', subscriber = '', recordedAt }: Intent): ApprovalUse {
-  return { id: approval, device: subscriber, now: recordedAt.toISOString() };
 }
 
 async function insertIntent(transaction: Transaction, intent: Intent): Promise<void> {

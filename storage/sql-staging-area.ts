@@ -17,10 +17,10 @@ import { audit } from './audit-trail.ts';
 import { objectionToBannedKey } from './banned-keys.ts';
 import { confirmDevice, isSameCode } from './confirm-device.ts';
 import type { Database } from './database.ts';
+import { objectionToKey } from './decide-intent.ts';
 import { reportForeignKey } from './first-keys.ts';
 import { announce } from './outbox.ts';
 import { rejectStaged } from './reject-staged.ts';
-import { objectionToKey } from './sql-issuance-ledger.ts';
 import {
   type StagedRow,
   stagedDeviceOf,
