@@ -8,7 +8,7 @@ import type { ForeseenIntent, Intent, IntentRefused } from '../ca/issuance-ledge
 import { objectionToOwner } from '../enrollment/by-factory-certificate.ts';
 import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
-import { deviceOf, groupOf } from './rows.ts';
+import { deviceWithSettings } from './device-with-settings.ts';
 
 type FactoryIntent = Pick<ForeseenIntent, 'credential' | 'subscriber'>;
 
@@ -18,7 +18,7 @@ export async function objectionToFactoryUse(
   { credential: { kind, id: key }, subscriber = '' }: FactoryIntent,
 ): Promise<IntentRefused | undefined> {
   if (kind !== 'factory-certificate') return undefined;
-  const known = await factoryDevice(db, subscriber);
+  const known = await deviceWithSettings(db, subscriber);
   if (!known?.device.manufacturer || known.settings.identity !== 'factory-certificate')
     return refused(
       'credential-spent',
@@ -51,7 +51,7 @@ export async function repeatedSince(
   { subscriber = '' }: FactoryIntent,
   windowBegins: Date,
 ): Promise<Date | undefined> {
-  const known = await factoryDevice(db, subscriber);
+  const known = await deviceWithSettings(db, subscriber);
   const usedAt = known?.device.factoryUsedAt;
   if (!usedAt) return undefined;
   return known.settings.factoryUse === 'once' || usedAt > windowBegins ? usedAt : windowBegins;
@@ -62,7 +62,7 @@ export async function useFactoryCertificate(
   transaction: Kysely<Database>,
   { credential: { id: key }, subscriber = '', recordedAt, requestId }: Intent,
 ): Promise<boolean> {
-  const known = await factoryDevice(transaction, subscriber);
+  const known = await deviceWithSettings(transaction, subscriber);
   if (!known) return false;
   const { factoryKey, factoryUsedAt = recordedAt } = known.device;
   await transaction
@@ -80,19 +80,6 @@ export async function useFactoryCertificate(
       details: { publicKeyDigest: key },
     });
   return true;
-}
-
-async function factoryDevice(db: Kysely<Database>, id: string) {
-  const row = await db
-    .selectFrom('device')
-    .innerJoin('device_group', 'device_group.label', 'device.device_group')
-    .selectAll('device')
-    .select('device_group.settings')
-    .where('device.id', '=', id)
-    .executeTakeFirst();
-  if (!row) return undefined;
-  const { settings } = groupOf({ ...row, label: row.device_group });
-  return { device: deviceOf(row), settings };
 }
 
 async function holderOfKey(db: Kysely<Database>, key: string, except: string): Promise<boolean> {

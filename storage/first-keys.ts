@@ -12,6 +12,7 @@ import { isKnownByKey } from '../enrollment/provisioning.ts';
 import { audit } from './audit-trail.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
+import { deviceWithSettings } from './device-with-settings.ts';
 import { announce } from './outbox.ts';
 import { deviceOf, groupOf } from './rows.ts';
 
@@ -42,7 +43,7 @@ export async function objectionToFirstKey(
 ): Promise<IntentRefused | undefined> {
   if (!isByKey(intent)) return undefined;
   const { subscriber = '', publicKeyDigest: key, credential } = intent;
-  const known = await knownByKey(db, subscriber);
+  const known = await deviceWithSettings(db, subscriber);
   const settings = known?.settings ?? (await groupToJoin(db, intent))?.settings;
   const possession = credential.kind === 'bootstrap-credential' ? credential.kind : undefined;
   const open =
@@ -80,16 +81,16 @@ async function groupToJoin(db: Kysely<Database>, { registration }: KeyIntent) {
 /** Whether a device that is not on record could be. */
 export async function mayJoin(db: Kysely<Database>, intent: KeyIntent): Promise<boolean> {
   // One that came to be on record in the meantime may be blocked by now.
-  if (await knownByKey(db, intent.subscriber ?? '')) return false;
+  if (await deviceWithSettings(db, intent.subscriber ?? '')) return false;
   return (await groupToJoin(db, intent)) !== undefined;
 }
 
 /** Registers the device where it is not on record, and pins it to the key. @returns false where it is pinned to another */
 export async function pinFirstKey(transaction: Kysely<Database>, intent: Intent): Promise<boolean> {
   const { subscriber = '', publicKeyDigest, recordedAt, requestId, registration } = intent;
-  if (registration && !(await knownByKey(transaction, subscriber)))
+  if (registration && !(await deviceWithSettings(transaction, subscriber)))
     await registerNewcomer(transaction, intent, registration);
-  const before = await knownByKey(transaction, subscriber);
+  const before = await deviceWithSettings(transaction, subscriber);
   if (!before) return false;
   if (before.device.firstKey === publicKeyDigest) return true;
   const { numUpdatedRows } = await transaction
@@ -235,19 +236,6 @@ export async function resetFirstKey(
   if (!row) return undefined;
   await audit(transaction, { at, actor: by, action: 'device.key-reset', object: id });
   return deviceOf(row);
-}
-
-async function knownByKey(db: Kysely<Database>, id: string) {
-  const row = await db
-    .selectFrom('device')
-    .innerJoin('device_group', 'device_group.label', 'device.device_group')
-    .selectAll('device')
-    .select('device_group.settings')
-    .where('device.id', '=', id)
-    .executeTakeFirst();
-  if (!row) return undefined;
-  const { settings } = groupOf({ ...row, label: row.device_group });
-  return { device: deviceOf(row), settings };
 }
 
 function refused(code: IntentRefused['code'], reason: string): IntentRefused {
