@@ -82,7 +82,11 @@ export function sentenceOf({ status, headers, body }) {
   const said =
     status === 401 ? 'The credential was not accepted; only the log of the server says why.' : body;
   const id = String(headers['x-request-id']).replace(/[^\w-]/g, '');
-  return `${status}: ${said.slice(0, 500).replace(/[^ -~]+/g, ' ')} (request ${id})`;
+  const sentence = `${status}: ${said
+    .slice(0, 500)
+    .replace(/[^ -~]+/g, ' ')
+    .trim()}`;
+  return sentence.includes(id) ? sentence : `${sentence} (request ${id})`;
 }
 
 /**

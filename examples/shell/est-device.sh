@@ -113,7 +113,11 @@ header() { tr -d '\r' < "$work/head" | awk -v name="$1:" 'tolower($1) == name { 
 explained() {
   sentence=$(head -c 500 "$work/body" | tr '\n' ' ' | tr -cd '[:print:]')
   [ "$status" != 401 ] || sentence='The credential was not accepted; only the log of the server says why.'
-  printf '%s: %s (request %s)' "$status" "$sentence" "$(header x-request-id | tr -cd '[:alnum:]-')"
+  id=$(header x-request-id | tr -cd '[:alnum:]-')
+  case $sentence in
+    *"$id"*) printf '%s: %s' "$status" "${sentence% }" ;;
+    *) printf '%s: %s (request %s)' "$status" "$sentence" "$id" ;;
+  esac
 }
 
 refused() { die "$server/$operation was refused with $(explained)"; }

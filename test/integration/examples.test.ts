@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
+import { hash, X509Certificate } from 'node:crypto';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ import { withStores } from '../../cli/data.ts';
 import type { NewDevice } from '../../enrollment/device-registry.ts';
 import { defaultSettings, type GroupSettings } from '../../enrollment/group-settings.ts';
 import { readPairingCode } from '../../enrollment/pairing-code.ts';
+import { provisioningTemplate } from '../../enrollment/provisioning-templates.ts';
 import { BestowServer } from '../support/bestow.ts';
 import { eventually } from '../support/eventually.ts';
 import { ExampleDevice, exampleKinds } from '../support/example-client.ts';
@@ -54,6 +55,7 @@ before(async () => {
       pumps: { identity: 'factory-certificate', possession: 'none' },
       edge: { possession: 'none', trust: 'first-use' },
       sensors: { profile: 'brief' },
+      ...Object.fromEntries(['batch', 'display', 'legacy'].map((name) => [name, settingsOf(name)])),
     };
     for (const [label, changes] of Object.entries(groups)) {
       const settings = { ...defaultSettings, ...changes };
@@ -63,6 +65,10 @@ before(async () => {
   const trust = ['--anchor', maker.anchorFile, '--serial-from', 'subject:serialNumber'];
   await server.json('manufacturer', 'add', 'maker', ...trust);
 });
+
+function settingsOf(template: string): Partial<GroupSettings> {
+  return provisioningTemplate(template)?.settings ?? assert.fail(template);
+}
 
 const endpoint = 'mqtts://broker.example:8883';
 const certificateIn = (device: ExampleDevice) => new X509Certificate(device.read('device.pem'));
@@ -216,6 +222,45 @@ for (const kind of exampleKinds)
         assert.match(code, /^\d{4}-\d{3}-\d{4}\n$/);
         assert.equal(readPairingCode(code.trim())?.kind, 'numeric-pairing-code');
       }
+    });
+
+    test('enrolls by the credential of its batch, and gets a name made of its key', async () => {
+      using device = new ExampleDevice(kind);
+      const order = ['bootstrap', 'create', '--group', 'batch', '--quota', '1', '--ttl', '1h'];
+      const { id, secret } = await server.json<{ id: string; secret: string }>(...order);
+      await device.must(['trust', `${server.est}/batch`, fingerprint()]);
+      await device.must(['enroll', '-u', id, '-p', '-'], secret);
+      const key = certificateIn(device).publicKey.export({ type: 'spki', format: 'der' });
+      await assertEnrolled(device, `CN=dev-${hash('sha256', key, 'hex').slice(0, 32)}`);
+      using late = new ExampleDevice(kind);
+      await late.must(['trust', `${server.est}/batch`, fingerprint()]);
+      const refused = await late.run(['enroll', '-u', id, '-p', '-'], secret);
+      assert.match(refused.stderr, /403: .*is used up/);
+    });
+
+    test('shows a code that an operator types', async () => {
+      using device = new ExampleDevice(kind);
+      await device.must(['trust', `${server.est}/display`, fingerprint()]);
+      writeFileSync(device.at('shown'), await device.must(['code']), { mode: 0o600 });
+      const enroll = ['enroll', '-u', 'display', '-p', device.at('shown')];
+      const now = await device.run([...enroll, '-w', '0']);
+      assert.equal(now.exitCode, 75, now.stderr);
+      await server.json('pending', 'approve', '--code-file', device.at('shown'));
+      await device.must(enroll);
+      rmSync(device.at('shown'));
+      const key = certificateIn(device).publicKey.export({ type: 'spki', format: 'der' });
+      await assertEnrolled(device, `CN=dev-${hash('sha256', key, 'hex').slice(0, 32)}`);
+    });
+
+    test('comes with a name of its own, and takes the one that an operator gives it', async () => {
+      using device = new ExampleDevice(kind);
+      await device.must(['trust', `${server.est}/legacy`, fingerprint()]);
+      const enroll = ['enroll', '-s', '/CN=PLC 0042'];
+      const now = await device.run([...enroll, '-w', '0']);
+      const [, request = ''] = /as (req-\w+)/.exec(now.stderr) ?? assert.fail(now.stderr);
+      await server.json('pending', 'approve', request, '--as', `plc-${kind}`);
+      await device.must(enroll);
+      await assertEnrolled(device, `CN=plc-${kind}`);
     });
 
     test('asks again until a person has approved, with one key all the time', async () => {

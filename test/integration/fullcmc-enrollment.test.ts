@@ -153,7 +153,8 @@ describe('a device signs with its certificate', () => {
     assert.deepEqual(statusesOf(revoked), ['failed badIdentity 0']);
     assert.equal(revoked.status, 403);
     const blocked = await session.ask('signer=blocked,blocked', 'pkcs10=1,new,CN=blocked');
-    assert.deepEqual(statusesOf(blocked), ['failed badRequest 0']);
+    // Who it is is known; it is the request that is refused.
+    assert.deepEqual(statusesOf(blocked), ['failed badRequest 1']);
     assert.equal(blocked.status, 403);
   });
 
