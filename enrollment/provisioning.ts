@@ -47,6 +47,11 @@ export const defaultProvisioning: Provisioning = {
   trust: 'ca',
 };
 
+/** Whether its devices show a password or a code, whoever made it. */
+export function takesPassword({ possession }: Pick<Provisioning, 'possession'>): boolean {
+  return possession !== 'order-list' && possession !== 'none';
+}
+
 /** Whether its devices are given a password of their own before they come. */
 export function takesOwnPassword({ possession }: Pick<Provisioning, 'possession'>): boolean {
   return possession === 'one-time-password' || possession === 'pairing-code';

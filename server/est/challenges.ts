@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type DigestAlgorithm, digestAlgorithms, realm } from '../../enrollment/digest-secret.ts';
 import type { Group } from '../../enrollment/group.ts';
 import type { PasswordScheme } from '../../enrollment/group-settings.ts';
+import { takesPassword } from '../../enrollment/provisioning.ts';
 import { StaleNonce } from '../../enrollment/refusal.ts';
 import { digestChallenge } from './digest-authentication.ts';
 import type { EstParts } from './exchange.ts';
@@ -34,7 +35,9 @@ export async function challengesFor(
 function offeredBy(groups: readonly Group[]): Set<PasswordScheme> {
   return new Set(
     groups.flatMap(({ settings }) =>
-      settings.credentials === 'certificate' ? [] : settings.passwordSchemes,
+      settings.credentials === 'certificate' || !takesPassword(settings)
+        ? []
+        : settings.passwordSchemes,
     ),
   );
 }

@@ -150,8 +150,7 @@ export function answerFor(
   return { status: 500, headers: {}, body: sentence(body, requestId), fault: true };
 }
 
-const certificateOnly =
-  'A valid client certificate of a device that is enrolled here is needed, and no password is accepted.';
+const certificateOnly = 'A valid client certificate is needed here, and no password is accepted.';
 
 function sentence(reason: string, requestId: string): string {
   return `${reason} (request ${requestId})\n`;

@@ -95,7 +95,7 @@ describe('trust on first use', () => {
     const user = ['gw-4', 'XXXX-XXXX-XXXX-XXXX-XXXX-XXXX-XXXX'] as const;
     const request = device.request(device.key(), '/CN=gw-4');
     const answer = await device.enroll('edge/simpleenroll', request, { user });
-    assert.equal(answer.status, 401);
+    assert.equal(answer.status, 403);
   });
 
   test('a blocked device gets nothing by any key', async () => {
