@@ -54,7 +54,7 @@ function commands(data: string, spares: string): Record<string, string> {
   const bestow = (line: string) => `${program} ${line} --data ${data}`;
   const password = bestow('otp create --device $DEVICE --json');
   const add = (more: string) => bestow(`device add $DEVICE --group $LABEL ${more} >&2`);
-  const waiting = `$(${bestow('pending list')} | awk -v device=$DEVICE '$2 == device { print $1 }')`;
+  const waiting = `$(${bestow('pending list')} | awk -v device=$DEVICE '$3 == device { print $1 }')`;
   const key = '$([ $KEK_FILE ] && echo --kek-file $KEK_FILE || echo --certificate $CERTIFICATE)';
   return {
     // A password registers its device in the group `default` by itself.
