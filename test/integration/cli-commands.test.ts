@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
+import { makeProgram, withSubcommands } from '../../cli/program.ts';
 import { BestowServer, bestow, type CliResult } from '../support/bestow.ts';
 import { certificateOf, makeKey, post } from '../support/est-client.ts';
 
@@ -27,33 +28,25 @@ function assertEnded(
   assert.equal(exitCode, expected, `${what}: exit code ${exitCode}\n${stdout}${stderr}`);
 }
 
-const commands = [
-  ...['', 'init', 'serve', 'otp', 'otp create', 'otp list', 'otp revoke', 'device', 'device add'],
-  ...['device list', 'device show', 'device block', 'device unblock', 'device remove', 'tenant'],
-  ...['tenant add', 'tenant list', 'tenant show', 'tenant set-endpoint', 'cert', 'cert list'],
-  ...['cert show', 'cert revoke', 'ca', 'ca show', 'ca crl', 'ca cmc-key', 'check-config'],
-  ...['group', 'group add', 'group list', 'group show', 'group set', 'device set-names'],
-  ...[
-    'group templates',
-    'device reset-key',
-    'pending',
-    'pending list',
-    'pending show',
-    'pending approve',
-    'pending reject',
-  ],
-  ...['device key', 'device key add', 'device key list', 'device key remove'],
-  ...['backup', 'backup create', 'backup verify', 'backup call-off', 'restore', 'cert compare'],
-  ...['cert adopt', 'webhook', 'webhook add', 'webhook list', 'webhook show', 'webhook rotate'],
-  ...['webhook disable', 'webhook enable', 'webhook test', 'webhook replay', 'webhook remove'],
-  ...['event', 'event list'],
-  ...['manufacturer', 'manufacturer add', 'manufacturer test', 'device reset-factory'],
-  ...['pair', 'label', 'open', 'device import', 'device export', 'campaign', 'campaign create'],
-  'discover',
-];
+test('every command has help that explains it and all that it takes', async () => {
+  const all = withSubcommands(await makeProgram());
+  assert.ok(all.length > 100, `only ${all.length} commands`);
+  for (const command of all) {
+    const help = command.createHelp();
+    const usage = help.commandUsage(command);
+    assert.match(usage, /^bestow/);
+    assert.ok(command.description().length > 4, usage);
+    const taken = [
+      ...help.visibleOptions(command).map((each) => [each.flags, each.description]),
+      // One whose name says it all, such as <id>, needs no more words.
+      ...help.visibleArguments(command).map((each) => [each.name(), each.name()]),
+    ];
+    for (const [name, words = ''] of taken) assert.ok(words.length > 1, `${usage}: ${name}`);
+  }
+});
 
-test('every command has help on standard output', { timeout }, () =>
-  inPairs(commands, async (command) => {
+test('help comes on standard output', { timeout }, () =>
+  inPairs(['', 'serve', 'device', 'campaign create'], async (command) => {
     const result = await bestow(...command.split(' ').filter(Boolean), '--help');
     assertEnded(result, 0, command);
     assert.ok(result.stdout.startsWith(`Usage: bestow ${command}`.trimEnd()), result.stdout);
