@@ -22,9 +22,9 @@ import * as manufacturers from './migrations/0015-manufacturers.ts';
 import * as pairingCodes from './migrations/0016-pairing-codes.ts';
 import * as events from './migrations/0017-events.ts';
 import * as campaigns from './migrations/0018-campaigns.ts';
-import * as provisioning from './migrations/0020-provisioning.ts';
-import * as bootstrapCredentials from './migrations/0021-bootstrap-credentials.ts';
-import * as staging from './migrations/0022-staging.ts';
+import * as provisioning from './migrations/0019-provisioning.ts';
+import * as bootstrapCredentials from './migrations/0020-bootstrap-credentials.ts';
+import * as staging from './migrations/0021-staging.ts';
 
 const migrations: Record<string, Migration> = {
   '0001-registry-and-ledger': registryAndLedger,
@@ -45,9 +45,9 @@ const migrations: Record<string, Migration> = {
   '0016-pairing-codes': pairingCodes,
   '0017-events': events,
   '0018-campaigns': campaigns,
-  '0020-provisioning': provisioning,
-  '0021-bootstrap-credentials': bootstrapCredentials,
-  '0022-staging': staging,
+  '0019-provisioning': provisioning,
+  '0020-bootstrap-credentials': bootstrapCredentials,
+  '0021-staging': staging,
 };
 
 /** The database cannot be used by this program as it is. */
