@@ -22,11 +22,15 @@ for (const [engine, open] of Object.entries(engines))
     let stores: OpenStores;
     before(async () => {
       stores = await open(directory, limits);
-      for (const id of ['edge', 'other', 'confirmed', 'made'])
+      for (const id of ['edge', 'other', 'confirmed', 'made', 'named', 'paused'])
         await stores.tenants.add({ id, endpoints: [], label: id }, 'test', now);
       await set('edge', { possession: 'none', trust: 'first-use' });
       await set('confirmed', { possession: 'none', trust: 'staging' });
       await set('made', { identity: 'generated', possession: 'none', trust: 'staging' });
+      await set('paused', { identity: 'generated', possession: 'none', trust: 'staging' });
+      using database = new DatabaseSync(join(directory, databaseFile));
+      database.exec(`update tenant set suspended = 1 where id = 'paused'`);
+      await set('named', { identity: 'assigned', possession: 'none', trust: 'staging' });
     });
     after(async () => {
       await stores.close();
@@ -139,6 +143,8 @@ for (const [engine, open] of Object.entries(engines))
       for (const [group, tenant] of [
         ['edge', 'edge'],
         ['made', 'edge'],
+        ['named', 'named'],
+        ['paused', 'paused'],
         ['nowhere', 'made'],
       ] as const) {
         const registration = { group, tenant };

@@ -13,8 +13,9 @@ import { audit } from './audit-trail.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
 import { deviceWithSettings } from './device-with-settings.ts';
+import { groupToJoin, insertNewcomer } from './newcomers.ts';
 import { announce } from './outbox.ts';
-import { deviceOf, groupOf } from './rows.ts';
+import { deviceOf } from './rows.ts';
 
 type KeyIntent = Pick<
   ForeseenIntent,
@@ -63,33 +64,18 @@ export async function objectionToFirstKey(
   return undefined;
 }
 
-/** Where a device that is not on record may join: its group, when the group takes such. */
-async function groupToJoin(db: Kysely<Database>, { registration }: KeyIntent) {
-  if (!registration) return undefined;
-  const row = await db
-    .selectFrom('device_group')
-    .innerJoin('tenant', 'tenant.id', 'device_group.tenant')
-    .select(['device_group.label', 'device_group.tenant', 'device_group.settings'])
-    .where('device_group.label', '=', registration.group ?? '')
-    .where('device_group.tenant', '=', registration.tenant ?? '')
-    .where('tenant.suspended', '=', 0)
-    .executeTakeFirst();
-  const group = row && groupOf(row);
-  return group && group.settings.identity === 'generated' ? group : undefined;
-}
-
-/** Whether a device that is not on record could be. */
-export async function mayJoin(db: Kysely<Database>, intent: KeyIntent): Promise<boolean> {
-  // One that came to be on record in the meantime may be blocked by now.
-  if (await deviceWithSettings(db, intent.subscriber ?? '')) return false;
-  return (await groupToJoin(db, intent)) !== undefined;
-}
-
 /** Registers the device where it is not on record, and pins it to the key. @returns false where it is pinned to another */
 export async function pinFirstKey(transaction: Kysely<Database>, intent: Intent): Promise<boolean> {
   const { subscriber = '', publicKeyDigest, recordedAt, requestId, registration } = intent;
   if (registration && !(await deviceWithSettings(transaction, subscriber)))
-    await registerNewcomer(transaction, intent, registration);
+    await insertNewcomer(transaction, {
+      id: subscriber,
+      tenant: registration.tenant ?? '',
+      group: registration.group ?? '',
+      at: recordedAt,
+      by: subscriber,
+      requestId,
+    });
   const before = await deviceWithSettings(transaction, subscriber);
   if (!before) return false;
   if (before.device.firstKey === publicKeyDigest) return true;
@@ -127,61 +113,6 @@ export async function auditPin(
     object: device,
     ...(requestId === undefined ? {} : { requestId }),
     details: { publicKeyDigest },
-  });
-}
-
-async function registerNewcomer(
-  transaction: Kysely<Database>,
-  { subscriber = '', recordedAt, requestId }: Intent,
-  registration: NonNullable<Intent['registration']>,
-): Promise<void> {
-  await insertNewcomer(transaction, {
-    id: subscriber,
-    tenant: registration.tenant ?? '',
-    group: registration.group ?? '',
-    at: recordedAt,
-    by: subscriber,
-    requestId,
-  });
-}
-
-export interface Newcomer {
-  readonly id: string;
-  readonly tenant: string;
-  readonly group: string;
-  readonly at: Date;
-  readonly by: string;
-  readonly requestId?: string;
-}
-
-/** A device that the registry learns of by its request. */
-export async function insertNewcomer(
-  transaction: Kysely<Database>,
-  { id, tenant, group, at, by, requestId }: Newcomer,
-): Promise<void> {
-  await transaction
-    .insertInto('device')
-    .values({
-      id,
-      tenant,
-      device_group: group,
-      serial_number: null,
-      names: '[]',
-      status: 'active',
-      role: 'device',
-      created_at: at.toISOString(),
-      region: null,
-      site: null,
-      building: null,
-    })
-    .execute();
-  await audit(transaction, {
-    at,
-    actor: by,
-    action: 'device.added',
-    object: id,
-    ...(requestId === undefined ? {} : { requestId }),
-    details: { tenant, group, role: 'device', newcomer: true },
   });
 }
 
