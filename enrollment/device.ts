@@ -36,6 +36,8 @@ export interface Device {
    * SubjectPublicKeyInfo, hexadecimal. It follows the device's renewals.
    */
   readonly firstKey?: string;
+  /** Since when it is known by that one. */
+  readonly firstKeyAt?: Date;
   /** The last other key that came in its name. */
   readonly foreignKey?: string;
   /** Whether an order list brought it. */

@@ -9,6 +9,7 @@ import { objectionToQuota, objectionToWindow } from '../enrollment/bootstrap-cre
 import { audit } from './audit-trail.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
+import { revokedSince } from './issuance-queries.ts';
 import { bootstrapCredentialOf } from './rows.ts';
 
 type BootstrapIntent = Pick<
@@ -33,17 +34,6 @@ const usesByDevice = compiledQuery(
       .where('credential', '=', credential)
       .where('device', '=', device)
       .orderBy('at', 'desc'),
-);
-
-const revokedSince = compiledQuery((db, { device, since }: { device: string; since: string }) =>
-  db
-    .selectFrom('issuance')
-    .select('serial_number')
-    .where('subscriber', '=', device)
-    .where('recorded_at', '>=', since)
-    .where('revoked_at', 'is not', null)
-    .where('revocation_reason', '!=', 'superseded')
-    .limit(1),
 );
 
 /** Returns the row it changed, or none: then it is used up, revoked, or not open. */

@@ -180,7 +180,7 @@ async function pin(
   if (!registered) await insertNewcomer(transaction, { id: device, tenant, group, at, by });
   await transaction
     .updateTable('device')
-    .set({ first_key: publicKeyDigest, foreign_key: null })
+    .set({ first_key: publicKeyDigest, first_key_at: at.toISOString(), foreign_key: null })
     .where('id', '=', device)
     .execute();
   await auditPin(transaction, { device, publicKeyDigest, at, by });

@@ -47,6 +47,8 @@ export interface DeviceTable {
   order_list: Generated<string | null>;
   /** SHA-256 of the SubjectPublicKeyInfo that it is known by. */
   first_key: Generated<string | null>;
+  /** Since when it is known by that one. */
+  first_key_at: Generated<string | null>;
   /** The last other key that came in its name. */
   foreign_key: Generated<string | null>;
 }

@@ -13,6 +13,7 @@ import type { OpenStores } from './stores.ts';
 const limits = { perCredentialAndSource: 9, perCredential: 9, perSource: 9, windowSeconds: 60 };
 const now = new Date('2030-01-01T00:00:00Z');
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+const octets = Uint8Array.of(0x30, 0);
 let counter = 0;
 const fresh = (prefix: string) => `${prefix}-${++counter}`;
 
@@ -49,7 +50,7 @@ for (const [engine, open] of Object.entries(engines))
     const intentOf = (subscriber: string, key: string, changes: Partial<Intent> = {}): Intent => ({
       issuer: 'issuer',
       serialNumber: fresh('01'),
-      toBeSigned: Uint8Array.of(0x30, 0),
+      toBeSigned: octets,
       publicKeyDigest: key,
       requestDigest: fresh('request'),
       profile: 'device',
@@ -97,7 +98,8 @@ for (const [engine, open] of Object.entries(engines))
     test('a reset lets the next key come, and not the one before', async () => {
       const [id, first, second] = [await add(), fresh('key'), fresh('key')];
       await outcomeOf(intentOf(id, first));
-      assert.equal((await stores.devices.resetKey(id, 'ann', now))?.firstKey, undefined);
+      const reset = await stores.devices.resetKey(id, 'ann', now);
+      assert.deepEqual([reset?.firstKey, reset?.firstKeyAt], [undefined, undefined]);
       assert.equal(await outcomeOf(intentOf(id, second)), 'recorded');
       assert.equal(await outcomeOf(intentOf(id, first)), 'first-key-mismatch');
       assert.equal(audited(id, 'device.key-reset'), 1);
@@ -109,12 +111,50 @@ for (const [engine, open] of Object.entries(engines))
       const intent = intentOf(id, first);
       await outcomeOf(intent);
       const { issuer, serialNumber } = intent;
-      const certificate = Uint8Array.of(0x30, 0);
-      await stores.ledger.recordCertificate({ issuer, serialNumber }, certificate, now, 'r');
+      await stores.ledger.recordCertificate({ issuer, serialNumber }, octets, now, 'r');
       const credential = { kind: 'client-certificate', id: serialNumber } as const;
       assert.equal(await outcomeOf(intentOf(id, second, { credential })), 'recorded');
       assert.equal((await deviceOf(id))?.firstKey, second);
       assert.equal(await outcomeOf(intentOf(id, first)), 'first-key-mismatch');
+    });
+
+    test('a key whose certificate was revoked or is held brings no other until it is reset', async () => {
+      const [id, key] = [await add(), fresh('key')];
+      const intent = intentOf(id, key);
+      await outcomeOf(intent);
+      const { issuer, serialNumber } = intent;
+      const order = { reason: 'superseded', at: later(2), by: 'ann' } as const;
+      await stores.ledger.revoke(issuer, serialNumber, order);
+      const next = intentOf(id, key);
+      assert.equal(await outcomeOf(next), 'recorded', 'one that ended in a newer one');
+      const held = { ...order, reason: 'certificateHold' } as const;
+      await stores.ledger.revoke(issuer, next.serialNumber, held);
+      assert.equal(await outcomeOf(intentOf(id, key)), 'certificate-revoked');
+      await stores.ledger.release(issuer, next.serialNumber, { by: 'ann', at: later(3) });
+      assert.equal(await outcomeOf(intentOf(id, key)), 'recorded');
+      const unspecified = { ...order, reason: 'unspecified' } as const;
+      await stores.ledger.revoke(issuer, next.serialNumber, unspecified);
+      assert.equal(await outcomeOf(intentOf(id, key)), 'certificate-revoked');
+      await stores.devices.resetKey(id, 'ann', later(4));
+      const anew = intentOf(id, key, { recordedAt: later(5) });
+      assert.equal(await outcomeOf(anew), 'recorded', 'an operator said so');
+    });
+
+    test('a key that followed a renewal answers for its own certificates alone', async () => {
+      const [id, first, second] = [await add(), fresh('key'), fresh('key')];
+      const intent = intentOf(id, first);
+      await outcomeOf(intent);
+      const { issuer, serialNumber } = intent;
+      await stores.ledger.recordCertificate({ issuer, serialNumber }, octets, now, 'r');
+      const credential = { kind: 'client-certificate', id: serialNumber } as const;
+      const renewal = intentOf(id, second, { credential, recordedAt: later(2) });
+      assert.equal(await outcomeOf(renewal), 'recorded');
+      const order = { reason: 'unspecified', at: later(3), by: 'ann' } as const;
+      await stores.ledger.revoke(issuer, serialNumber, order);
+      const by = { recordedAt: later(4) };
+      assert.equal(await outcomeOf(intentOf(id, second, by)), 'recorded');
+      await stores.ledger.revoke(issuer, renewal.serialNumber, order);
+      assert.equal(await outcomeOf(intentOf(id, second, by)), 'certificate-revoked');
     });
 
     test('a renewal gives no first key to a device that never had one', async () => {

@@ -13,6 +13,7 @@ import { audit } from './audit-trail.ts';
 import { compiledQuery } from './compiled-query.ts';
 import type { Database } from './database.ts';
 import { deviceWithSettings } from './device-with-settings.ts';
+import { revokedSince } from './issuance-queries.ts';
 import { groupToJoin, insertNewcomer } from './newcomers.ts';
 import { announce } from './outbox.ts';
 import { deviceOf } from './rows.ts';
@@ -56,12 +57,23 @@ export async function objectionToFirstKey(
       'credential-spent',
       `Device ${subscriber} does not enroll without a credential of its own any more.`,
     );
+  const { firstKey, firstKeyAt } = known?.device ?? {};
+  if (firstKey === key && firstKeyAt && credential.kind === 'request-key') {
+    const { rows } = await revokedSince(db, {
+      device: subscriber,
+      since: firstKeyAt.toISOString(),
+    });
+    if (rows.length > 0) return refused('certificate-revoked', revokedByKeyOf(subscriber));
+  }
   // In the staging area a person says which key it is: objectionToUnconfirmed.
   if (settings.trust === 'staging') return undefined;
-  const firstKey = known?.device.firstKey;
   if (firstKey !== undefined && firstKey !== key)
     return refused('first-key-mismatch', firstKeyMismatchOf(subscriber));
   return undefined;
+}
+
+function revokedByKeyOf(device: string): string {
+  return `A certificate of device ${device} was revoked after it came with this key, which brings it no other: an operator lets it come again (\`bestow device reset-key ${device}\`).`;
 }
 
 /** Registers the device where it is not on record, and pins it to the key. @returns false where it is pinned to another */
@@ -81,7 +93,7 @@ export async function pinFirstKey(transaction: Kysely<Database>, intent: Intent)
   if (before.device.firstKey === publicKeyDigest) return true;
   const { numUpdatedRows } = await transaction
     .updateTable('device')
-    .set({ first_key: publicKeyDigest })
+    .set({ first_key: publicKeyDigest, first_key_at: recordedAt.toISOString() })
     .where('id', '=', subscriber)
     .where('first_key', 'is', null)
     .executeTakeFirst();
@@ -117,10 +129,10 @@ export async function auditPin(
 }
 
 const followKey = compiledQuery(
-  (db, { device, publicKeyDigest }: { device: string; publicKeyDigest: string }) =>
+  (db, { device, publicKeyDigest, at }: { device: string; publicKeyDigest: string; at: string }) =>
     db
       .updateTable('device')
-      .set({ first_key: publicKeyDigest })
+      .set({ first_key: publicKeyDigest, first_key_at: at })
       .where('id', '=', device)
       // No key at all differs from none.
       .where('first_key', '!=', publicKeyDigest),
@@ -128,9 +140,9 @@ const followKey = compiledQuery(
 
 /** A device that renews with another key is known by that one from then on: the old one is to be of no use any more. */
 export async function followRenewal(transaction: Kysely<Database>, intent: Intent): Promise<void> {
-  const { credential, subscriber: device, publicKeyDigest } = intent;
+  const { credential, subscriber: device, publicKeyDigest, recordedAt } = intent;
   if (credential.kind !== 'client-certificate' || device === undefined) return;
-  await followKey(transaction, { device, publicKeyDigest });
+  await followKey(transaction, { device, publicKeyDigest, at: recordedAt.toISOString() });
 }
 
 /** A device that does not give up must not fill an audit log that only ever grows. */
@@ -160,7 +172,7 @@ export async function resetFirstKey(
 ): Promise<Device | undefined> {
   const row = await transaction
     .updateTable('device')
-    .set({ first_key: null, foreign_key: null })
+    .set({ first_key: null, first_key_at: null, foreign_key: null })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirst();

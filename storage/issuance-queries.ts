@@ -23,6 +23,19 @@ export const holdersOfKey = compiledQuery((db, { publicKeyDigest }: { publicKeyD
     .limit(16),
 );
 
+/** A certificate of the device that was recorded since then, and revoked or held for any reason but a newer one. */
+export const revokedSince = compiledQuery(
+  (db, { device, since }: { device: string; since: string }) =>
+    db
+      .selectFrom('issuance')
+      .select('serial_number')
+      .where('subscriber', '=', device)
+      .where('recorded_at', '>=', since)
+      .where('revoked_at', 'is not', null)
+      .where('revocation_reason', '!=', 'superseded')
+      .limit(1),
+);
+
 export const issuanceByCredential = compiledQuery(
   (
     db,

@@ -64,6 +64,7 @@ export function deviceOf(row: Selectable<Omit<DeviceTable, 'created_at'>>): Devi
     ...(row.foreign_factory_key === null ? {} : { foreignFactoryKey: row.foreign_factory_key }),
     ...(row.order_list === null ? {} : { ordered: true }),
     ...(row.first_key === null ? {} : { firstKey: row.first_key }),
+    ...(row.first_key_at === null ? {} : { firstKeyAt: new Date(row.first_key_at) }),
     ...(row.foreign_key === null ? {} : { foreignKey: row.foreign_key }),
   };
 }

@@ -223,6 +223,7 @@ function passwordsWithDevice(db: Kysely<Database>) {
       'device.foreign_factory_key',
       'device.order_list',
       'device.first_key',
+      'device.first_key_at',
       'device.foreign_key',
       'tenant.endpoints',
       'tenant.suspended',

@@ -381,6 +381,22 @@ for (const [engine, open] of Object.entries(engines))
         assert.match(await refusalOf(late), /not registered any more/);
       });
 
+      test('brings no certificate after one was revoked, until the device is reset and confirmed again', async () => {
+        const [device, key] = [await add('nameless'), fresh('key')];
+        const old = { newcomer: false };
+        await approve((await seek('nameless', device, key, old)).id);
+        const intent = intentOf(device, key);
+        assert.equal(await outcomeOf(intent), 'recorded');
+        const order = { reason: 'unspecified', at: later(3), by: 'ann' } as const;
+        await stores.ledger.revoke(intent.issuer, intent.serialNumber, order);
+        const again = () => outcomeOf(intentOf(device, key, { recordedAt: later(5) }));
+        assert.equal(await again(), 'certificate-revoked');
+        await stores.devices.resetKey(device, 'ann', later(4));
+        assert.equal(await again(), 'key-unconfirmed');
+        await approve((await seek('nameless', device, key, old)).id, { at: later(4) });
+        assert.equal(await again(), 'recorded');
+      });
+
       test('is of no use in a group that asks for none any more', async () => {
         const { id } = await seek('trusting', fresh('dev'), fresh('key'));
         assert.match(await refusalOf(id), /no staging area/);

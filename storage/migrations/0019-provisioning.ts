@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely';
 
 /** The key that a device is known by, and the questions of provisioning in place of the switches that answered two of them. */
 export async function up(db: Kysely<unknown>): Promise<void> {
-  for (const column of ['first_key', 'foreign_key'])
+  for (const column of ['first_key', 'first_key_at', 'foreign_key'])
     await db.schema.alterTable('device').addColumn(column, 'text').execute();
   await sql`create index device_first_key on device (first_key) where first_key is not null`.execute(
     db,

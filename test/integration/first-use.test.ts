@@ -18,7 +18,7 @@ describe('trust on first use', () => {
     assert.equal(added.exitCode, 0, added.stderr);
     await server.json('group', 'add', 'elsewhere', '--template', 'edge-first-use');
     await withStores({ data: server.data }, async ({ devices }) => {
-      for (const id of ['gw-1', 'gw-2', 'gw-3', 'gw-4'])
+      for (const id of ['gw-1', 'gw-2', 'gw-3', 'gw-4', 'gw-5'])
         await devices.add({ id, tenant: 'default', group: 'edge', names: [] }, 'test', new Date());
     });
   });
@@ -65,6 +65,19 @@ describe('trust on first use', () => {
     await server.json('device', 'reset-key', 'gw-2');
     assert.equal((await device.enroll('edge/simpleenroll', second)).status, 200);
     assert.equal((await device.enroll('edge/simpleenroll', first)).status, 403);
+  });
+
+  test('a certificate that was revoked is not given anew, until an operator says otherwise', async () => {
+    const request = device.request(device.key(), '/CN=gw-5');
+    const issued = await device.enroll('edge/simpleenroll', request);
+    const { serialNumber } = new X509Certificate(device.certificateIn(issued));
+    const revoked = await server.cli('cert', 'revoke', serialNumber.toLowerCase());
+    assert.equal(revoked.exitCode, 0, revoked.stderr);
+    const refused = await device.enroll('edge/simpleenroll', request);
+    assert.equal(refused.status, 403);
+    assert.match(refused.body, /gw-5 was revoked.*bestow device reset-key gw-5.*request/s);
+    await server.json('device', 'reset-key', 'gw-5');
+    assert.equal((await device.enroll('edge/simpleenroll', request)).status, 200);
   });
 
   test('who is not expected there gets nothing, and neither does who says nothing', async () => {
