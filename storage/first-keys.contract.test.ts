@@ -69,10 +69,11 @@ for (const [engine, open] of Object.entries(engines))
       return outcome.kind === 'refused' ? outcome.code : outcome.kind;
     };
     const deviceOf = async (id: string) => (await stores.devices.find(id))?.device;
-    const audited = (object: string, action: string): number => {
+    const audited = (object: string, action: string) => entries(object, action).length;
+    const entries = (object: string, action: string) => {
       using database = new DatabaseSync(join(directory, databaseFile), { readOnly: true });
-      const query = 'select actor from audit_log where object = ? and action = ?';
-      return database.prepare(query).all(object, action).length;
+      const query = 'select actor, details from audit_log where object = ? and action = ?';
+      return database.prepare(query).all(object, action);
     };
 
     test('the first key is pinned with the intent, and another is refused', async () => {
@@ -102,7 +103,10 @@ for (const [engine, open] of Object.entries(engines))
       assert.deepEqual([reset?.firstKey, reset?.firstKeyAt], [undefined, undefined]);
       assert.equal(await outcomeOf(intentOf(id, second)), 'recorded');
       assert.equal(await outcomeOf(intentOf(id, first)), 'first-key-mismatch');
-      assert.equal(audited(id, 'device.key-reset'), 1);
+      const [entry, ...others] = entries(id, 'device.key-reset');
+      assert.deepEqual(others, []);
+      assert.equal(entry?.actor, 'ann');
+      assert.equal(JSON.parse(String(entry?.details)).publicKeyDigest, first);
       assert.equal(await stores.devices.resetKey('nobody', 'ann', now), undefined);
     });
 
@@ -200,6 +204,10 @@ for (const [engine, open] of Object.entries(engines))
 
     test('another key is reported once in a row', async () => {
       const id = await add();
+      const url = 'https://hook.example/';
+      const webhook = { id: fresh('hook'), url, purpose: 'events', types: ['*'] } as const;
+      const secret = { id: fresh('secret'), sealed: octets, createdAt: now };
+      await stores.webhooks.add(webhook, secret, 'test');
       const report = (publicKeyDigest: string) =>
         stores.devices.reportForeignKey({
           device: id,
@@ -210,6 +218,11 @@ for (const [engine, open] of Object.entries(engines))
         });
       for (const key of ['a', 'a', 'b', 'b', 'a']) await report(key);
       assert.equal(audited(id, 'device.foreign-key'), 3);
+      const events = await stores.events.list({ limit: 9 });
+      assert.deepEqual(
+        events.map(({ type, device, data }) => [type, device, data.code, data.publicKeyDigest]),
+        ['a', 'b', 'a'].map((key) => ['bestow.device.refused', id, 'first-key-mismatch', key]),
+      );
       assert.equal((await deviceOf(id))?.foreignKey, 'a');
     });
   });

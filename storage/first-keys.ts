@@ -145,23 +145,36 @@ export async function followRenewal(transaction: Kysely<Database>, intent: Inten
   await followKey(transaction, { device, publicKeyDigest, at: recordedAt.toISOString() });
 }
 
-/** A device that does not give up must not fill an audit log that only ever grows. */
+/** It is refused with it. */
 export async function reportForeignKey(
   transaction: Kysely<Database>,
-  { device: id, publicKeyDigest, source, requestId, at }: ForeignKey,
+  key: ForeignKey,
 ): Promise<void> {
+  if (!(await noteForeignKey(transaction, key))) return;
+  const { device, publicKeyDigest, source, requestId, at } = key;
+  const data = { code: 'first-key-mismatch', publicKeyDigest, source, requestId };
+  await announce(transaction, device, { type: 'bestow.device.refused', at, data });
+}
+
+/**
+ * A device that does not give up must not fill an audit log that only ever grows.
+ * @returns false where it is the one that is on record already
+ */
+export async function noteForeignKey(
+  transaction: Kysely<Database>,
+  { device: id, publicKeyDigest, source, requestId, at }: ForeignKey,
+): Promise<boolean> {
   const { numUpdatedRows } = await transaction
     .updateTable('device')
     .set({ foreign_key: publicKeyDigest })
     .where('id', '=', id)
     .where((eb) => eb.or([eb('foreign_key', 'is', null), eb('foreign_key', '!=', publicKeyDigest)]))
     .executeTakeFirst();
-  if (numUpdatedRows !== 1n) return;
+  if (numUpdatedRows !== 1n) return false;
   const details = { publicKeyDigest, source };
   const action = 'device.foreign-key';
   await audit(transaction, { at, actor: id, action, object: id, requestId, details });
-  const data = { code: 'first-key-mismatch', publicKeyDigest, source, requestId };
-  await announce(transaction, id, { type: 'bestow.device.refused', at, data });
+  return true;
 }
 
 export async function resetFirstKey(
@@ -170,14 +183,17 @@ export async function resetFirstKey(
   by: string,
   at: Date,
 ): Promise<Device | undefined> {
+  const before = await deviceWithSettings(transaction, id);
+  if (!before) return undefined;
   const row = await transaction
     .updateTable('device')
     .set({ first_key: null, first_key_at: null, foreign_key: null })
     .where('id', '=', id)
     .returningAll()
-    .executeTakeFirst();
-  if (!row) return undefined;
-  await audit(transaction, { at, actor: by, action: 'device.key-reset', object: id });
+    .executeTakeFirstOrThrow();
+  const { firstKey } = before.device;
+  const details = firstKey === undefined ? {} : { publicKeyDigest: firstKey };
+  await audit(transaction, { at, actor: by, action: 'device.key-reset', object: id, details });
   return deviceOf(row);
 }
 

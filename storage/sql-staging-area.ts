@@ -18,7 +18,7 @@ import { objectionToBannedKey } from './banned-keys.ts';
 import { confirmDevice, isSameCode } from './confirm-device.ts';
 import type { Database } from './database.ts';
 import { objectionToKey } from './decide-intent.ts';
-import { reportForeignKey } from './first-keys.ts';
+import { noteForeignKey } from './first-keys.ts';
 import { announce } from './outbox.ts';
 import { rejectStaged } from './reject-staged.ts';
 import {
@@ -261,8 +261,9 @@ async function insertStaged(
     at,
     data: { request: id, ...presented(staged), requestId },
   });
+  // A person is asked, so that nothing is refused yet: the event above says that it is another key.
   if (otherKey)
-    await reportForeignKey(transaction, { device, publicKeyDigest, source, requestId, at });
+    await noteForeignKey(transaction, { device, publicKeyDigest, source, requestId, at });
   return staged;
 }
 

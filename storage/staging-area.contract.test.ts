@@ -523,10 +523,12 @@ for (const [engine, open] of Object.entries(engines))
       await stores.keyBans.ban({ publicKeyDigest: key, by: 'ann', at: now });
       const { id: second } = await seek('made', fresh('dev'), fresh('key'));
       await stores.stagingArea.reject(second, { reason: 'No.', by: 'ann', at: now });
+      const { id: another } = await seek('made', device, fresh('key'));
+      assert.equal((await stores.stagingArea.find(another))?.otherKey, true);
       const events = await stores.events.list({ limit: 100 });
       const told = (type: string) => events.filter((each) => each.type === type);
       for (const [type, count] of [
-        ['bestow.device.pending', 2],
+        ['bestow.device.pending', 3],
         ['bestow.device.approved', 1],
         ['bestow.device.rejected', 1],
         ['bestow.device.banned', 1],
@@ -536,6 +538,7 @@ for (const [engine, open] of Object.entries(engines))
           Array(count).fill('made'),
           type,
         );
+      assert.deepEqual(told('bestow.device.refused'), []);
       const [approved] = told('bestow.device.approved');
       assert.equal(approved?.device, device);
       assert.equal(approved?.data.request, id);
