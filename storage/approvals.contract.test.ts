@@ -247,6 +247,26 @@ for (const [engine, open] of Object.entries(engines))
           ]);
         });
 
+      test('is made by a ban of the key: told and in the audit log, whatever waits or was approved', async () => {
+        const publicKeyDigest = fresh('key');
+        const [waiting, approved, over] = [await addDevice(), await addDevice(), await addDevice()];
+        const ids = [];
+        for (const device of [waiting, approved])
+          ids.push((await seek(device, { publicKeyDigest })).id);
+        const { id: expired } = await seek(over, { publicKeyDigest, expiresAt: later(20) });
+        await decide(ids[1] ?? '', true);
+        const ban = { publicKeyDigest, reason: 'Stolen.', by: 'bob', at: later(30) };
+        assert.equal(await stores.keyBans.ban(ban), true);
+        for (const id of ids) {
+          assert.equal((await stores.approvals.find(id))?.state, 'rejected');
+          const { details, ...entry } = auditOf(id).at(-1) ?? assert.fail();
+          assert.deepEqual(entry, { actor: 'bob', action: 'request.rejected', request_id: null });
+          assert.equal(details.reason, 'The key is banned: Stolen.');
+        }
+        assert.equal((await stores.approvals.find(expired))?.state, 'pending');
+        assert.equal(auditOf(expired).length, 1);
+      });
+
       test('about nothing is unknown', async () => {
         assert.deepEqual(await decide('req-nothing', true), { kind: 'unknown' });
       });

@@ -61,7 +61,8 @@ export class SqlApprovals implements Approvals {
   }
 
   /** Of two decisions the first holds; the same decision again changes nothing. */
-  decide(id: string, { approve, reason, by, at }: Decision): Promise<DecisionOutcome> {
+  decide(id: string, decision: Decision): Promise<DecisionOutcome> {
+    const { approve, reason, by, at } = decision;
     return this.#transactions.write(async (transaction): Promise<DecisionOutcome> => {
       const state = approve ? 'approved' : 'rejected';
       const decided = await transaction
@@ -73,18 +74,7 @@ export class SqlApprovals implements Approvals {
         .returningAll()
         .executeTakeFirst();
       if (decided) {
-        const { device, public_key_digest: publicKeyDigest } = decided;
-        const details = { device, publicKeyDigest, ...(reason === undefined ? {} : { reason }) };
-        const action = `request.${state}`;
-        await audit(transaction, { at, actor: by, action, object: id, details });
-        const data = {
-          request: id,
-          publicKeyDigest,
-          by,
-          ...(reason === undefined ? {} : { reason }),
-        };
-        const type = approve ? 'bestow.device.approved' : 'bestow.device.rejected';
-        await announce(transaction, device, { type, at, data });
+        await reportDecision(transaction, decided, decision);
         return { kind: 'decided', approval: approvalOf(decided) };
       }
       const row = await findById(transaction, id);
@@ -93,6 +83,37 @@ export class SqlApprovals implements Approvals {
       return { kind: same ? 'decided' : 'conflict', approval: approvalOf(row) };
     });
   }
+}
+
+async function reportDecision(
+  transaction: Kysely<Database>,
+  { id, device, public_key_digest: publicKeyDigest }: Selectable<ApprovalTable>,
+  { approve, reason, by, at }: Decision,
+): Promise<void> {
+  const decided = approve ? 'approved' : 'rejected';
+  const why = reason === undefined ? {} : { reason };
+  const details = { device, publicKeyDigest, ...why };
+  await audit(transaction, { at, actor: by, action: `request.${decided}`, object: id, details });
+  const data = { request: id, publicKeyDigest, by, ...why };
+  await announce(transaction, device, { type: `bestow.device.${decided}`, at, data });
+}
+
+/** What waits with a key, and what was approved for it and is not issued yet. */
+export async function rejectApprovals(
+  transaction: Kysely<Database>,
+  publicKeyDigest: string,
+  rejection: Required<Omit<Decision, 'approve'>>,
+): Promise<void> {
+  const { reason, by, at } = rejection;
+  const rows = await transaction
+    .updateTable('approval')
+    .set({ state: 'rejected', reason, decided_by: by, decided_at: at.toISOString() })
+    .where('public_key_digest', '=', publicKeyDigest)
+    .where('state', 'in', ['pending', 'approved'])
+    .where('expires_at', '>', at.toISOString())
+    .returningAll()
+    .execute();
+  for (const row of rows) await reportDecision(transaction, row, { approve: false, ...rejection });
 }
 
 /** The newest request of that kind that has not expired. */

@@ -4,6 +4,7 @@ import { audit } from './audit-trail.ts';
 import type { Database } from './database.ts';
 import { announce, eventSubject, isAnnounced } from './outbox.ts';
 import { rejectStaged } from './reject-staged.ts';
+import { rejectApprovals } from './sql-approvals.ts';
 import { stagedRows } from './staged-devices.ts';
 import type { Transactions } from './transactions.ts';
 
@@ -76,19 +77,10 @@ async function rejectWaiting(transaction: Transaction, ban: KeyBan): Promise<voi
   const waiting = await stagedRows(transaction)
     .where('staged_device.public_key_digest', '=', publicKeyDigest)
     .where('staged_device.state', '=', 'pending')
+    .where('staged_device.expires_at', '>', at.toISOString())
     .execute();
   for (const row of waiting) await rejectStaged(transaction, row, rejection);
-  await transaction
-    .updateTable('approval')
-    .set({
-      state: 'rejected',
-      reason: rejection.reason,
-      decided_by: by,
-      decided_at: at.toISOString(),
-    })
-    .where('public_key_digest', '=', publicKeyDigest)
-    .where('state', 'in', ['pending', 'approved'])
-    .execute();
+  await rejectApprovals(transaction, publicKeyDigest, rejection);
 }
 
 const mostDevices = 16;
