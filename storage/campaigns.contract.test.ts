@@ -77,6 +77,7 @@ for (const [engine, open] of Object.entries(engines))
         ...{ nextReleaseAt: at(0), createdAt: at(0), createdBy: 'ann' },
       });
       assert.deepEqual(await stores.campaignTurns.planned(name, 1), [two]);
+      assert.deepEqual(await stores.campaignTurns.planned(name, 9), [two, one]);
       const { campaign, member } = (await stores.campaigns.membershipOf(one)) ?? assert.fail();
       assert.deepEqual([campaign.name, member.state], [name, 'planned']);
       assert.match(auditOf(name).join(), /^campaign\.created by ann .*"devices":2/);
@@ -102,7 +103,10 @@ for (const [engine, open] of Object.entries(engines))
       assert.equal(await stores.campaigns.find('never'), undefined);
       assert.equal(await stores.campaigns.membershipOf(free), undefined);
       await order(taken, 'finish');
-      assert.equal((await make(fresh('campaign'), one)).kind, 'created', 'the other one has ended');
+      const next = fresh('campaign');
+      assert.equal((await make(next, one)).kind, 'created', 'the other one has ended');
+      const going = (await stores.campaignTurns.unfinished()).map(({ name }) => name);
+      assert.deepEqual([going.includes(taken), going.includes(next)], [false, true]);
     });
 
     test('a release gives devices their new place, and says who did it', async () => {
@@ -122,10 +126,21 @@ for (const [engine, open] of Object.entries(engines))
 
     test('of two processes that found the same due, one releases', async () => {
       const devices = [await addDevice('a'), await addDevice('a')];
-      const name = await begin(devices);
+      const [other, name] = [await begin([await addDevice('a')]), await begin(devices)];
+      assert.deepEqual(await stores.campaignTurns.planned(name, 9), devices);
+      assert.equal((await stores.campaignTurns.planned(other, 9)).length, 1);
       const outcomes = await Promise.all(devices.map((device) => release(name, [device])));
       assert.deepEqual(outcomes.filter((each) => each === 1).length, 1);
       assert.deepEqual((await stores.campaigns.find(name))?.counts, { planned: 1, released: 1 });
+    });
+
+    test('a device has one turn, though its place was given back by hand since', async () => {
+      const [one, two] = [await addDevice('a'), await addDevice('a')];
+      const name = await begin([one, two]);
+      await release(name, [one]);
+      await stores.devices.setPlace(one, { region: 'a' }, 'bob', at(2));
+      assert.equal(await release(name, [one], at(20)), 0);
+      assert.equal(await regionOf(one), 'a');
     });
 
     test('a device that somebody else changed before its turn is left as it is', async () => {
@@ -226,6 +241,8 @@ for (const [engine, open] of Object.entries(engines))
       const moved = await memberOf(name, one);
       assert.deepEqual([moved?.state, moved?.movedAt, moved?.reason], ['moved', at(4), undefined]);
       assert.equal(await stateOf(name), 'running');
+      await renew(one);
+      assert.deepEqual(await renewed(9), [], 'who has moved is looked at no more');
       await renew(two);
       await stores.campaignTurns.settle(name, [{ device: two, moved: true }], at(5));
       assert.partialDeepStrictEqual(await stores.campaigns.find(name), {
@@ -287,6 +304,20 @@ for (const [engine, open] of Object.entries(engines))
         ...{ state: 'kept', reason: `it is in the campaign ${next}` },
       });
       assert.equal((await stores.campaigns.membershipOf(two))?.campaign.name, next);
+    });
+
+    test('one that is rolled back is not finished by who has moved, and minds no campaign that ended', async () => {
+      const [one, two] = [await addDevice('a'), await addDevice('a')];
+      const before = await begin([two], { region: 'c' });
+      await order(before, 'finish');
+      const name = await begin([one, two]);
+      await release(name, [one, two]);
+      await stores.campaignTurns.settle(name, [{ device: one, moved: true }], at(2));
+      await order(name, 'roll-back');
+      await stores.campaignTurns.settle(name, [{ device: two, moved: true }], at(3));
+      assert.equal(await stateOf(name), 'rolling-back');
+      assert.equal(await stores.campaignTurns.restore(name, 9, at(6)), false);
+      assert.deepEqual([await regionOf(one), await regionOf(two)], ['a', 'a']);
     });
 
     test('quarantine is a place too', async () => {

@@ -115,6 +115,40 @@ describe('a campaign', () => {
     assert.equal(await statesOf(name), 'moved');
   });
 
+  test('who renewed without a place for endpoints has moved; who would be refused by now has not', async () => {
+    const [silent, barred] = [await addDevice('a'), await addDevice('a')];
+    const [name, other] = [await begin([silent]), await begin([barred], 'b')];
+    await advance(0);
+    await issue(silent);
+    await issue(barred, 'mqtts://b.example');
+    const without = { ...policy, regions: { a: policy.regions.a, w: policy.regions.w } };
+    const changed = { ...noRules, policies: new Map([['acme', readyPolicy(without)]]) };
+    const [member] = await stores.campaigns.members(other, { limit: 1 });
+    await advanceCampaigns(parts, changed, at(1));
+    assert.match(
+      (await stores.campaigns.members(other, { limit: 1 }))[0]?.reason ?? '',
+      /is of region b, for which/,
+    );
+    assert.equal(member?.state, 'released');
+    await advance(100);
+    assert.deepEqual([await statesOf(name), await statesOf(other)], ['moved', 'moved']);
+  });
+
+  test('who renewed and has lost its certificate since has not moved', async () => {
+    const device = await addDevice('a');
+    const name = await begin([device]);
+    await advance(0);
+    await issue(device, 'mqtts://b.example');
+    const [record] = await stores.ledger.list({ subscriber: device, limit: 1 });
+    const { issuer, serialNumber } = record ?? assert.fail();
+    const revocation = { reason: 'superseded', at: at(0), by: 'ann' } as const;
+    await stores.ledger.revoke(issuer, serialNumber, revocation);
+    await advance(1);
+    const [member] = await stores.campaigns.members(name, { limit: 1 });
+    assert.deepEqual([member?.state, member?.reason], ['released', 'it has no valid certificate']);
+    await order(name, 'finish');
+  });
+
   test('who would be refused there is not sent there', async () => {
     const device = await addDevice('a');
     const name = await begin([device], 'moon');

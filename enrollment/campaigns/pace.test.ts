@@ -20,11 +20,14 @@ test('the first is due at once, and each further one after its share of the time
   assert.deepEqual(next, at(72_000));
   assert.equal(dueReleases({ pace, nextReleaseAt: next }, at(71_999)).count, 0);
   assert.equal(dueReleases({ pace, nextReleaseAt: next }, at(72_000)).count, 1);
+  assert.equal(dueReleases({ pace, nextReleaseAt: at(36_000_000) }, at(0)).count, 0);
 });
 
 test('what a server that stood still did not release is not made up for', () => {
   const pace = { devices: 10, seconds: 1 };
   assert.equal(dueReleases({ pace, nextReleaseAt: at(0) }, at(3_600_000)).count, 51);
+  const fast = { devices: 1000, seconds: 1 };
+  assert.equal(dueReleases({ pace: fast, nextReleaseAt: at(0) }, at(9000)).count, 200, 'at once');
   const slow = { devices: 50, seconds: 3600 };
   const { count, from } = dueReleases({ pace: slow, nextReleaseAt: at(0) }, at(36_000_000));
   assert.equal(count, 1);
