@@ -121,7 +121,7 @@ describe('a campaign', () => {
     await advance(0);
     await issue(silent);
     await issue(barred, 'mqtts://b.example');
-    const without = { ...policy, regions: { a: policy.regions.a, w: policy.regions.w } };
+    const without = { ...policy, regions: { a: fixed('mqtts://a.example') } };
     const changed = { ...noRules, policies: new Map([['acme', readyPolicy(without)]]) };
     const [member] = await stores.campaigns.members(other, { limit: 1 });
     await advanceCampaigns(parts, changed, at(1));
