@@ -110,17 +110,27 @@ describe('who waits for a person', () => {
   test('is shown as it can be read, and no longer than that', async () => {
     const { request } = await asked(waits, callerOf(), {
       subject: `a\u202eb\u200bc${'d'.repeat(1000)}`,
-      names: Array.from({ length: 40 }, (_, i) => `DNS:${'n'.repeat(300)}${i}`),
+      names: Array.from({ length: 40 }, (_, i) => `DNS:\n${'n'.repeat(300)}${i}`),
     });
     assert.match(request?.subject ?? '', /^commonName=a\\u\{?202e\}?b\\u\{?200b\}?cd+\.\.\.$/);
     assert.ok((request?.subject.length ?? 0) <= 259);
     assert.equal(request?.names.length, 17);
     assert.equal(request?.names.at(-1), 'and 24 more');
-    assert.ok(request?.names.every((name) => name.length <= 259));
+    assert.ok(request?.names.every((name) => name.length <= 259 && !name.includes('\n')));
     assert.equal(request?.model, 'P7');
-    const certificate = { model: 'P8', factorySubject: encodeSubject({ commonName: 'Maker' }) };
+    const odd = '\u0000\u001b\u2028\u2029\ud800';
+    const escaped = '\\u{0}\\u{1b}\\u{2028}\\u{2029}\\u{d800}';
+    const strange = (await asked(waits, callerOf({}, { model: odd }))).request;
+    assert.equal(strange?.model, escaped);
+    // Whatever it is written as, it is no longer than what is readable.
+    const long = (await asked(waits, callerOf({}, { model: '\n'.repeat(256) }))).request;
+    assert.deepEqual([long?.model?.length, long?.model?.slice(-5)], [259, '}\\...']);
+    const certificate = {
+      model: 'P8',
+      factorySubject: encodeSubject({ commonName: 'Mak\u202eer' }),
+    };
     const made = (await asked(waits, callerOf({}, certificate))).request;
-    assert.deepEqual([made?.model, made?.factorySubject], ['P8', 'commonName=Maker']);
+    assert.deepEqual([made?.model, made?.factorySubject], ['P8', 'commonName=Mak\\u{202e}er']);
   });
 });
 

@@ -235,6 +235,54 @@ for (const [engine, open] of Object.entries(engines))
       assert.equal(await outcomeOf(intentOf(id, key)), 'subscriber-inactive');
     });
 
+    test('the key alone, or the secret where its group takes none any more, is worth nothing', async () => {
+      const { id } = await create(3, 'listed');
+      const [subscriber, key] = [await add(), freshKey()];
+      const alone = { kind: 'request-key', id: key } as const;
+      assert.equal(
+        await outcomeOf(intentOf(id, key, { subscriber, credential: alone })),
+        'credential-spent',
+      );
+      const set = (possession: 'none' | 'bootstrap-credential', trust: 'first-use' | 'ca') =>
+        stores.tenants.changeSettings('listed', { possession, trust }, 'test', now);
+      assert.equal((await set('none', 'first-use')).kind, 'changed');
+      assert.equal(await outcomeOf(intentOf(id, key, { subscriber })), 'credential-spent');
+      assert.equal((await set('bootstrap-credential', 'ca')).kind, 'changed');
+      assert.equal(await usesOf(id), 0);
+      assert.equal(await outcomeOf(intentOf(id, key, { subscriber })), 'recorded');
+    });
+
+    test('a newcomer of a suspended tenant joins no group of it', async () => {
+      const { id } = await create(1);
+      const suspend = (suspended: 0 | 1) => {
+        using database = new DatabaseSync(join(directory, databaseFile));
+        database.exec('pragma busy_timeout = 2000');
+        database.prepare('update tenant set suspended = ? where id = ?').run(suspended, 'batch');
+      };
+      const intent = intentOf(id, freshKey());
+      suspend(1);
+      assert.equal(await outcomeOf(intent), 'subscriber-inactive');
+      assert.equal(await usesOf(id), 0);
+      suspend(0);
+      assert.equal(await outcomeOf(intent), 'recorded');
+    });
+
+    test('a list is of one group, and the devices that used one are its own', async () => {
+      const [one, other] = [await create(2), await create(2)];
+      const listed = await create(1, 'listed');
+      const keys = [freshKey(), freshKey()];
+      for (const key of keys) await outcomeOf(intentOf(one.id, key));
+      await outcomeOf(intentOf(other.id, freshKey()));
+      const store = stores.bootstrapCredentials;
+      const uses = await store.uses(one.id, 9);
+      assert.deepEqual(uses.map(({ publicKeyDigest }) => publicKeyDigest).sort(), keys.sort());
+      assert.equal((await store.uses(one.id, 1)).length, 1);
+      const found = await store.list({ group: 'listed', limit: 99 });
+      assert.ok(found.some(({ id }) => id === listed.id));
+      assert.ok(found.every(({ group }) => group === 'listed'));
+      assert.equal((await store.list({ limit: 1 })).length, 1);
+    });
+
     describe('who shows a secret', () => {
       const attempt = (userName: string, secretHash: string, changes: object = {}) =>
         stores.bootstrapCredentials.match({

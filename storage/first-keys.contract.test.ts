@@ -225,4 +225,12 @@ for (const [engine, open] of Object.entries(engines))
       );
       assert.equal((await deviceOf(id))?.foreignKey, 'a');
     });
+
+    test('the pin follows nobody but the device: not what others ask for in its name', async () => {
+      const [id, first] = [await add(), fresh('key')];
+      await outcomeOf(intentOf(id, first));
+      const credential = { kind: 'operator', id: 'test' } as const;
+      assert.equal(await outcomeOf(intentOf(id, fresh('key'), { credential })), 'recorded');
+      assert.equal((await deviceOf(id))?.firstKey, first);
+    });
   });
