@@ -11,7 +11,8 @@ import { type ProfileConfig, parseDuration } from '../ca/certificate-profile.ts'
 import type { FailureLimits } from '../enrollment/one-time-password-store.ts';
 import type { TokenConfig } from '../hsm/token-config.ts';
 import type { StorageConfig } from '../storage/stores.ts';
-import { configSchema, defaultToken, listenSyntax, type tokenSchema } from './config-schema.ts';
+import { configSchema, defaultToken, type tokenSchema } from './config-schema.ts';
+import { listenSyntax } from './config-values.ts';
 import type { ListenerLimits } from './listener.ts';
 
 export const configFile = 'bestow.yaml';
