@@ -2,7 +2,6 @@
  * Refusals on the wire: every code of every layer has its status here, or this file does not compile.
  */
 
-import { ClockRefused } from '../../ca/clock-guard.ts';
 import type { IssuanceRefusalCode, RequestRefusalCode } from '../../ca/refusal.ts';
 import { Refusal } from '../../ca/refusal.ts';
 import { Unavailable } from '../../ca/unavailable.ts';
@@ -134,20 +133,30 @@ export function answerFor(
     return {
       status: 503,
       headers: { 'Retry-After': String(error.retryAfter) },
-      body: sentence(
-        error instanceof ClockRefused
-          ? 'The certification authority does not issue at this time: its clock is not right, or its validity is over. Nothing is lost.'
-          : error.name === 'AuthorizationUnavailable'
-            ? 'Who must authorise this certificate cannot be asked just now; nothing is lost, try again.'
-            : error.name === 'EndpointsUnavailable'
-              ? 'Who says where this device goes cannot be asked just now; nothing is lost, try again.'
-              : 'The certification authority cannot be reached just now; nothing is lost, try again.',
-        requestId,
-      ),
+      body: sentence(sentenceOfUnavailable(error), requestId),
       fault: true,
     };
   const body = 'The server failed to process the request.';
   return { status: 500, headers: {}, body: sentence(body, requestId), fault: true };
+}
+
+const notAtThisTime =
+  'The certification authority does not issue at this time: its clock is not right, or its validity is over. Nothing is lost.';
+
+/** Why nothing can be had just now, by the name of the error; a subclass needs a line of its own. */
+const unavailableSentences = {
+  ClockRefused: notAtThisTime,
+  OutsideCaValidity: notAtThisTime,
+  AuthorizationUnavailable:
+    'Who must authorise this certificate cannot be asked just now; nothing is lost, try again.',
+  EndpointsUnavailable:
+    'Who says where this device goes cannot be asked just now; nothing is lost, try again.',
+};
+
+function sentenceOfUnavailable({ name }: Unavailable): string {
+  return Object.hasOwn(unavailableSentences, name)
+    ? unavailableSentences[name as keyof typeof unavailableSentences]
+    : 'The certification authority cannot be reached just now; nothing is lost, try again.';
 }
 
 const certificateOnly = 'A valid client certificate is needed here, and no password is accepted.';
