@@ -66,7 +66,9 @@ export class RequestKeyAuthenticator {
       );
     const known = await this.#registry.find(commonName);
     if (!known || known.group.label !== group.label || known.device.role !== 'device')
-      throw identityMismatch(`The group ${group.label} expects no device of that name.`);
+      throw identityMismatch(
+        `The group ${group.label} expects no device of that name; \`bestow device add\` registers one.`,
+      );
     return known;
   }
 

@@ -11,7 +11,7 @@ import {
   makeOneTimePassword,
 } from '../../enrollment/one-time-password.ts';
 import type { NewOneTimePassword } from '../../enrollment/one-time-password-store.ts';
-import { takesOwnPassword } from '../../enrollment/provisioning.ts';
+import { provisioningContradictions, takesOwnPassword } from '../../enrollment/provisioning.ts';
 import { type Config, readSecret } from '../../server/config.ts';
 import type { Stores } from '../../storage/stores.ts';
 import {
@@ -66,13 +66,9 @@ export async function createOneTimePassword(
   const now = new Date();
   const expiresAt = new Date(now.getTime() + parseDuration(order.ttl) * 1000);
   const pepper = Buffer.from(readSecret(config.pepper, 'one-time password pepper'));
-  const device = await findOrRegister(stores, checkDeviceId(order.device), order.tenant, now);
-  const { oneTimePasswords, tenants } = stores;
-  const group = await tenants.groupOf(device.group);
-  requirePasswords(group);
-  const settings = group?.settings;
-  const { password, record } = newOneTimePassword(pepper, device.id, settings, expiresAt);
-  await oneTimePasswords.create(record);
+  const { device, group } = await findOrRegister(stores, order, now);
+  const { password, record } = newOneTimePassword(pepper, device.id, group.settings, expiresAt);
+  await stores.oneTimePasswords.create(record);
   return {
     id: record.id,
     device: device.id,
@@ -83,11 +79,19 @@ export async function createOneTimePassword(
 }
 
 /** @throws CommandError where devices of the group come with something else */
-export function requirePasswords(group: Group | undefined): void {
-  if (!group || (takesOwnPassword(group.settings) && group.settings.trust !== 'pairing')) return;
-  const { label, settings } = group;
+export function requirePasswords({ label, settings }: Group): void {
+  const { possession, trust } = settings;
+  if (trust === 'pairing')
+    throw usage(
+      `The devices of group ${label} come with pairing codes alone, and a one-time password would not be taken; \`bestow pair\` makes a code.`,
+    );
+  if (takesOwnPassword(settings)) return;
+  const asked = { ...settings, possession: 'one-time-password' } as const;
+  const change = provisioningContradictions.some(([holds]) => holds(asked))
+    ? '--template one-time-password'
+    : '--possession one-time-password';
   throw usage(
-    `The devices of group ${label} come with ${settings.possession === 'none' ? 'no password' : `possession ${settings.possession}`}, and a one-time password would not be taken; \`bestow group set ${label} --possession one-time-password\` changes that.`,
+    `The devices of group ${label} come with ${possession === 'none' ? 'no password' : `possession ${possession}`}, and a one-time password would not be taken; \`bestow group set ${label} ${change}\` changes that.`,
   );
 }
 
@@ -115,20 +119,28 @@ export function newOneTimePassword(
   return { password, record };
 }
 
+/** Whose group takes no passwords is not registered for one: in some groups the device would be expected from then on. */
 async function findOrRegister(
   stores: Stores,
-  id: string,
-  tenant: string | undefined,
+  order: { device: string; tenant?: string },
   now: Date,
-): Promise<Device> {
+): Promise<{ device: Device; group: Group }> {
+  const id = checkDeviceId(order.device);
   const known = await stores.devices.find(id);
-  if (known && (tenant === undefined || tenant === known.device.tenant)) return known.device;
-  if (known)
-    throw conflict(`Device ${id} belongs to tenant ${known.device.tenant}, not ${tenant}.`);
-  const device = { id, tenant: await chooseTenant(stores, tenant), names: [] };
+  if (known && order.tenant !== undefined && order.tenant !== known.device.tenant)
+    throw conflict(`Device ${id} belongs to tenant ${known.device.tenant}, not ${order.tenant}.`);
+  if (known) {
+    requirePasswords(known.group);
+    return known;
+  }
+  const tenant = await chooseTenant(stores, order.tenant);
+  const [group] = (await stores.tenants.find(tenant))?.groups ?? [];
+  if (!group) throw notFound(`There is no tenant ${tenant}.`);
+  requirePasswords(group);
+  const device = { id, tenant, group: group.label, names: [] };
   const added = await stores.devices.add(device, operator(), now);
   if ('reason' in added) throw notFound(added.reason);
-  return added.value;
+  return { device: added.value, group };
 }
 
 async function create(

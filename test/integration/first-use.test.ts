@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { withStores } from '../../cli/data.ts';
+import { makeOneTimePassword } from '../../enrollment/one-time-password.ts';
 import { BestowServer } from '../support/bestow.ts';
 import { type CurlDevice, curlDevice } from '../support/curl-device.ts';
 import { auditOf } from '../support/registry.ts';
@@ -82,7 +83,12 @@ describe('trust on first use', () => {
 
   test('who is not expected there gets nothing, and neither does who says nothing', async () => {
     const sent: [path: string, subject: string, status: number, says: RegExp][] = [
-      ['edge/simpleenroll', '/CN=stranger', 403, /expects no device of that name/],
+      [
+        'edge/simpleenroll',
+        '/CN=stranger',
+        403,
+        /expects no device of that name; `bestow device add`/,
+      ],
       ['elsewhere/simpleenroll', '/CN=gw-3', 403, /expects no device of that name/],
       ['edge/simpleenroll', '/', 403, /says by the CN/],
       ['edge/simpleenroll', '/CN=gw-3/serialNumber=1', 403, /not what the registry holds/],
@@ -105,10 +111,28 @@ describe('trust on first use', () => {
     const refused = await server.cli('otp', 'create', '--device', 'gw-4');
     assert.equal(refused.exitCode, 2);
     assert.match(refused.stderr, /devices of group edge come with no password/);
-    const user = ['gw-4', 'XXXX-XXXX-XXXX-XXXX-XXXX-XXXX-XXXX'] as const;
+    assert.match(refused.stderr, /group set edge --template one-time-password/);
+    const user = ['gw-4', makeOneTimePassword()] as const;
     const request = device.request(device.key(), '/CN=gw-4');
     const answer = await device.enroll('edge/simpleenroll', request, { user });
     assert.equal(answer.status, 403);
+  });
+
+  test('a new device is not registered for a password that its group would not take', async () => {
+    await server.json('tenant', 'add', 'plant');
+    for (const [template, says] of [
+      ['edge-first-use', /come with no password/],
+      ['sticker', /come with pairing codes alone.*`bestow pair`/],
+    ] as const) {
+      await server.json('group', 'set', 'plant', '--template', template);
+      const refused = await server.cli('otp', 'create', '--device', 'new-1', '--tenant', 'plant');
+      assert.equal(refused.exitCode, 2, refused.stderr);
+      assert.match(refused.stderr, says);
+    }
+    assert.equal((await server.cli('device', 'show', 'new-1')).exitCode, 3, 'nobody expects it');
+    await server.json('group', 'set', 'plant', '--template', 'one-time-password');
+    const made = await server.cli('otp', 'create', '--device', 'new-1', '--tenant', 'plant');
+    assert.equal(made.exitCode, 0, made.stderr);
   });
 
   test('a blocked device gets nothing by any key', async () => {
