@@ -52,9 +52,11 @@ async function judge(
   db: Kysely<Database>,
   intent: ForeseenIntent,
 ): Promise<IntentOutcome | undefined> {
-  for (const device of [intent.subscriber, intent.relayedBy])
-    if (device !== undefined && !(await isActive(db, device)) && !(await mayJoin(db, intent)))
-      return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
+  const { subscriber, relayedBy } = intent;
+  if (subscriber !== undefined && !(await isActive(db, subscriber)) && !(await mayJoin(db, intent)))
+    return inactive(subscriber);
+  // A registration authority is never a newcomer, whoever it asks for.
+  if (relayedBy !== undefined && !(await isActive(db, relayedBy))) return inactive(relayedBy);
   return (
     (await objectionToBannedKey(db, intent)) ??
     (await objectionToKey(db, intent)) ??
@@ -67,6 +69,10 @@ async function judge(
 
 function refusal(code: IntentRefused['code'], reason: string): IntentRefused {
   return { kind: 'refused', code, reason };
+}
+
+function inactive(device: string): IntentRefused {
+  return refusal('subscriber-inactive', `Device ${device} is blocked or removed.`);
 }
 
 function credentialSpent({ credential: { id } }: ForeseenIntent): IntentRefused {

@@ -202,6 +202,14 @@ for (const [engine, open] of Object.entries(engines))
       assert.equal(await deviceOf(unseen.subscriber ?? ''), undefined);
     });
 
+    test('a newcomer excuses no registration authority that is blocked', async () => {
+      const relayedBy = await add();
+      await stores.devices.setStatus(relayedBy, 'blocked', 'ann', now);
+      const registration = { group: 'made', tenant: 'made' };
+      const intent = intentOf(fresh('dev'), fresh('key'), { registration, relayedBy });
+      assert.equal(await outcomeOf(intent), 'subscriber-inactive');
+    });
+
     test('another key is reported once in a row', async () => {
       const id = await add();
       const url = 'https://hook.example/';
